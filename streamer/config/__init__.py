@@ -1,0 +1,27 @@
+"""The configuration: one YAML file and the environment, checked once, frozen."""
+
+from __future__ import annotations
+
+from streamer.config.loading import load_config
+from streamer.config.schema import (
+    IngestConfig,
+    InputFormat,
+    KafkaConfig,
+    PrivacyConfig,
+    StreamConfig,
+    StreamerConfig,
+    TopicNames,
+    WebConfig,
+)
+
+__all__ = [
+    "IngestConfig",
+    "InputFormat",
+    "KafkaConfig",
+    "PrivacyConfig",
+    "StreamConfig",
+    "StreamerConfig",
+    "TopicNames",
+    "WebConfig",
+    "load_config",
+]

@@ -1,0 +1,96 @@
+"""What can be configured, with its defaults and bounds. config/streamer.yaml says what each key is for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from streamer.detection.settings import DetectionSettings
+
+InputFormat = Literal["auto", "native", "litellm", "otel", "envoy"]
+TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: nothing in it can be changed, nothing unknown is let in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class TopicNames(Section):
+    """The Kafka topics."""
+
+    requests: TopicName = "llm.requests"
+    evidence: TopicName = "streamer.evidence"
+    suspects: TopicName = "streamer.suspects"
+    alerts: TopicName = "streamer.alerts"
+    members: TopicName = "streamer.members"
+    limits: TopicName = "streamer.limits"
+    rejects: TopicName = "streamer.rejects"
+    state_account: TopicName = "streamer.state.account"
+    state_link: TopicName = "streamer.state.link"
+    state_cluster: TopicName = "streamer.state.cluster"
+
+
+class KafkaConfig(Section):
+    """Where Kafka is and how its topics are laid out."""
+
+    bootstrap_servers: Annotated[str, Field(pattern=r"^[^\s,:]+:\d{1,5}(,[^\s,:]+:\d{1,5})*$")] = "localhost:9092"
+    application: TopicName = "streamer"
+    request_partitions: Annotated[int, Field(ge=1, le=1024)] = 6
+    link_partitions: Annotated[int, Field(ge=1, le=1024)] = 6
+    replication_factor: Annotated[int, Field(ge=1, le=15)] = 1
+    topics: TopicNames = TopicNames()
+
+
+class StreamConfig(Section):
+    """How a live worker behaves."""
+
+    workers: Count = 1
+    idle_s: Seconds = 60.0
+    checkpoint_interval_s: Seconds = 5.0
+    max_message_bytes: Annotated[int, Field(ge=1024, le=100_000_000)] = 1_000_000
+
+
+class IngestConfig(Section):
+    """Where `streamer ingest` reads a gateway's own records."""
+
+    topic: TopicName = "gateway.requests"
+    batch_events: Count = 500
+    linger_ms: Count = 200
+
+
+class InputConfig(Section):
+    """How records are written."""
+
+    format: InputFormat = "auto"
+
+
+class PrivacyConfig(Section):
+    """Whether identifiers are replaced by keyed hashes on entry."""
+
+    pseudonymize: bool = False
+    key_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")] = "STREAMER_PSEUDONYM_KEY"
+
+
+class WebConfig(Section):
+    """Where a worker serves its metrics, health and status page."""
+
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Port = 6066
+
+
+class StreamerConfig(Section):
+    """All of it."""
+
+    kafka: KafkaConfig = KafkaConfig()
+    input: InputConfig = InputConfig()
+    ingest: IngestConfig = IngestConfig()
+    stream: StreamConfig = StreamConfig()
+    web: WebConfig = WebConfig()
+    privacy: PrivacyConfig = PrivacyConfig()
+    detection: DetectionSettings = DetectionSettings()
