@@ -23,19 +23,19 @@ class Document:
         self.values: dict[str, Any] = {}
         self._lines: dict[Location, int] = {}
         self._problems: list[StreamerError] = []
-        root = self._compose()
+        root, values = self._read()
         if root is not None:
             if not isinstance(root, yaml.MappingNode):
                 raise ConfigError([StreamerError(str(path), "found no mapping", "allowed: `section:` with keys below")])
             self._walk(root, ())
             if self._problems:
                 raise ConfigError(self._problems)
-            self.values = {key: value for key, value in yaml.safe_load(self.text).items() if value is not None}
+            self.values = {str(key): value for key, value in values.items() if value is not None}
 
-    def _compose(self) -> yaml.Node | None:
+    def _read(self) -> tuple[yaml.Node | None, Any]:
         try:
-            self.text = self.path.read_text(encoding="utf-8")
-            return yaml.compose(self.text, Loader=yaml.SafeLoader)
+            text = self.path.read_text(encoding="utf-8")
+            return yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             problem = StreamerError(str(self.path), f"cannot be read: {reason}", "name a readable YAML file")
@@ -56,6 +56,7 @@ class Document:
                     where = f"{self.path}:{key.start_mark.line + 1}: {'.'.join(map(str, here))}"
                     first = f"found a second time, first in line {self._lines[here]}"
                     self._problems.append(StreamerError(where, first, "keep one of them"))
+                    continue
                 self._lines[here] = key.start_mark.line + 1
                 self._walk(value, here)
         elif isinstance(node, yaml.SequenceNode):

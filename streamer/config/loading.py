@@ -28,7 +28,7 @@ def load_config(path: Path | None, environment: Mapping[str, str]) -> StreamerCo
     """
     document = Document(path) if path is not None else None
     values = document.values if document else {}
-    variables = Environment(environment, own=frozenset({_key_variable(values)}))
+    variables = Environment(environment, own=frozenset({_key_variable(values, environment)}))
     as_text: frozenset[Location] = frozenset()
     while True:
         merged = variables.overlay(values, as_text=as_text)
@@ -72,7 +72,9 @@ def _out_of_bounds(config: StreamerConfig) -> Iterator[tuple[Location, float, st
                 yield location, value, "more than zero"
 
 
-def _key_variable(values: dict[str, Any]) -> str:
+def _key_variable(values: dict[str, Any], environment: Mapping[str, str]) -> str:
+    if by_variable := environment.get("STREAMER_PRIVACY__KEY_ENV"):
+        return by_variable
     privacy = values.get("privacy")
     named = privacy.get("key_env") if isinstance(privacy, dict) else None
     return named if isinstance(named, str) else PrivacyConfig().key_env
