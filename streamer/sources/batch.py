@@ -38,7 +38,7 @@ class Reject:
 
 @dataclass(slots=True)
 class Batch:
-    """Events in the order they came, the records rejected among them, and how often which optional field was dropped."""
+    """Events in the order they came, the records rejected among them, and how often each optional field was dropped."""
 
     events: list[RequestEvent] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)

@@ -1,0 +1,228 @@
+"""Messages turned into events: fast when all is well, event by event and field by field when not."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from streamer.sources.batch import Batch, Reason, Reject
+from streamer.sources.event import RequestEvent
+from streamer.sources.fields import BROKEN, Checks, Unusable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+MAX_MESSAGE_BYTES = 1 << 20
+BOM = b"\xef\xbb\xbf"
+_SPACE = b" \t\r\n"
+
+# One escaped character of a JSON string: a whole surrogate pair, half of one (caught in the group), or any other.
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+
+
+class Format(Protocol):
+    """Turns what a gateway writes into fields of the contract."""
+
+    name: str
+
+    def matches(self, record: Mapping[str, Any]) -> bool:
+        """Whether `record` looks like one of this format."""
+
+    def events(self, record: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """The fields of each request in `record`; a field that the record does not tell is left out or None."""
+
+
+class Decoder:
+    """Decodes messages: one object, a JSON array, or one object per line.
+
+    `clock_ms` sets the bounds a live event's time must keep; without it only the years 2000 to 2100 are asked for.
+    `key` makes the hashes of raw text keyed ones. `mapping` is the format of a gateway; None is the contract's own.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock_ms: Callable[[], int] | None = None,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        key: bytes = b"",
+        mapping: Format | None = None,
+    ) -> None:
+        self.mapping = mapping
+        self._max_bytes = max_message_bytes
+        self._checks = Checks(clock_ms, key)
+        self._one = msgspec.json.Decoder(RequestEvent)
+        self._many = msgspec.json.Decoder(list[RequestEvent])
+        self._pieces = msgspec.json.Decoder(list[msgspec.Raw])
+        self._fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+        self._value = msgspec.json.Decoder()
+        self._syntax = msgspec.json.Decoder(msgspec.Raw)
+
+    def decode(self, message: bytes) -> Batch:
+        """Everything in one message. Never raises on its content: what cannot be used is among the rejects."""
+        self._checks.tick()
+        if len(message) > self._max_bytes:
+            detail = f"{len(message)} bytes, more than {self._max_bytes}"
+            return Batch(rejects=[Reject("too_large", detail, message, len(message))])
+        message = message.removeprefix(BOM)
+        events = self._all_clean(message) if self.mapping is None else None
+        return Batch(events) if events is not None else self._piecewise(message)
+
+    def decode_lines(self, block: bytes, *, source: str = "", first_line: int = 1, keep: int = 1 << 16) -> Batch:
+        """Everything in a block of whole lines, each a message. `keep` bounds the bytes a reject holds."""
+        self._checks.tick()
+        events = self._all_clean(block) if self.mapping is None else None
+        if events is not None:
+            return Batch(events)
+        batch = Batch()
+        for number, line in enumerate(block.split(b"\n"), first_line):
+            if not line.strip(_SPACE):
+                continue
+            found = self.decode(line)
+            for at, reject in enumerate(found.rejects):
+                found.rejects[at] = Reject(
+                    reject.reason, reject.detail, reject.raw[:keep], reject.size, source=source, line=number
+                )
+            batch.add(found)
+        return batch
+
+    def convert(self, values: Mapping[str, Any], dropped: dict[str, int]) -> RequestEvent:
+        """The event that a row of a table describes; raises `Unusable`."""
+        return self._checks.build(values, dropped)
+
+    def clean_rows(self, rows: list[dict[str, Any]]) -> list[RequestEvent] | None:
+        """All rows as events, or None if any of them needs `convert`."""
+        try:
+            events = msgspec.convert(rows, list[RequestEvent])
+        except (msgspec.ValidationError, ValueError, OverflowError):
+            return None
+        is_clean = self._checks.is_clean
+        return events if all(map(is_clean, events)) else None
+
+    def _all_clean(self, message: bytes) -> list[RequestEvent] | None:
+        try:
+            str(message, "utf-8")  # msgspec does not look into fields it skips
+            if message[:1] == b"[":
+                events = self._many.decode(message)
+            else:
+                events = self._one.decode_lines(message)
+                # Lines and events must be as many: msgspec takes two objects on a line, or one on two.
+                if len(events) != message.count(b"\n") + (message[-1:] != b"\n") and len(events) != _lines(message):
+                    return None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        is_clean = self._checks.is_clean
+        return events if events and all(map(is_clean, events)) else None
+
+    def _piecewise(self, message: bytes) -> Batch:
+        start = message.lstrip(_SPACE)[:1]
+        if start == b"[":
+            return self._array(message)
+        if b"\n" not in message.strip(_SPACE) or (start == b"{" and self._is_one(message)):
+            return self._object(message)
+        batch = Batch()
+        for line in message.split(b"\n"):
+            if piece := line.strip(_SPACE):
+                batch.add(self._array(piece) if piece[:1] == b"[" else self._object(piece))
+        return batch
+
+    def _is_one(self, message: bytes) -> bool:
+        try:
+            self._syntax.decode(message)
+        except (msgspec.DecodeError, RecursionError):
+            return False
+        return True
+
+    def _array(self, message: bytes) -> Batch:
+        try:
+            pieces = self._pieces.decode(message)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            try:
+                pieces = self._pieces.decode(_mend(message))
+            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+                return Batch(rejects=[_reject(_not_readable(message, error), message)])
+        batch = Batch()
+        for piece in pieces:
+            batch.add(self._object(bytes(piece)))
+        return batch
+
+    def _object(self, piece: bytes) -> Batch:
+        dropped: Counter[str] = Counter()
+        try:
+            str(piece, "utf-8")
+            if self.mapping is None:
+                return Batch([self._event(piece, dropped)], fields_dropped=dropped)
+            return self._mapped(self.mapping, piece)
+        except UnicodeDecodeError as error:
+            return Batch(rejects=[_reject(Unusable("not_utf8", str(error)), piece)])
+        except Unusable as unusable:
+            return Batch(rejects=[_reject(unusable, piece)])
+
+    def _event(self, piece: bytes, dropped: dict[str, int]) -> RequestEvent:
+        try:
+            event = self._one.decode(piece)
+            if self._checks.is_clean(event):
+                return event
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            pass  # the strict way finds out why
+        return self._checks.build(self._read(piece), dropped)
+
+    def _mapped(self, mapping: Format, piece: bytes) -> Batch:
+        batch = Batch()
+        for values in mapping.events(self._read(piece)):
+            try:
+                batch.events.append(self._checks.build(values, batch.fields_dropped))
+            except Unusable as unusable:
+                batch.rejects.append(_reject(unusable, piece))
+        return batch
+
+    def _read(self, piece: bytes) -> dict[str, Any]:
+        """The object's values, `BROKEN` for those that are not; raises `Unusable` if it is no object."""
+        try:
+            raw = self._fields.decode(piece)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            try:
+                raw = self._fields.decode(_mend(piece))
+            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+                if self._is_one(piece):
+                    raise Unusable("not_object", "JSON, but not an object") from None
+                raise _not_readable(piece, error) from None
+        values: dict[str, Any] = {}
+        for name, part in raw.items():
+            try:
+                values[name] = self._value.decode(part)
+            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+                values[name] = BROKEN
+        return values
+
+
+def _mend(text: bytes) -> bytes:
+    """Half surrogate pairs, as left by cutting a string in the middle of an emoji, replaced by U+FFFD."""
+    return _ESCAPE.sub(lambda found: rb"\ufffd" if found.group(1) else found.group(), text)
+
+
+def _lines(message: bytes) -> int:
+    """How many lines hold something; an object laid out over several lines counts as one."""
+    lines = sum(1 for line in message.split(b"\n") if line.strip(_SPACE))
+    try:
+        msgspec.json.decode(message, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return lines
+    return 1
+
+
+def _not_readable(text: bytes, error: Exception) -> Unusable:
+    reason: Reason = "not_json"
+    try:
+        str(text, "utf-8")
+    except UnicodeDecodeError as wrong:
+        reason, error = "not_utf8", wrong
+    return Unusable(reason, str(error))
+
+
+def _reject(unusable: Unusable, raw: bytes) -> Reject:
+    return Reject(unusable.reason, unusable.detail, raw, len(raw))

@@ -1,0 +1,57 @@
+"""What gateways really write, by name, and how to tell from a first record which of them wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from streamer.errors import UsageError
+
+if TYPE_CHECKING:
+    from streamer.sources.decode import Format
+
+AUTO = "auto"
+EVENT = "event"
+_FIRST_LINES = 20
+
+
+def formats() -> dict[str, Format]:
+    """The formats of gateways, by name."""
+    return {}
+
+
+def format_names() -> list[str]:
+    """Every name that `mapping_of` takes."""
+    return [AUTO, EVENT, *formats()]
+
+
+def mapping_of(name: str) -> Format | None:
+    """The format called `name`; None for the contract's own events, and for `auto`."""
+    if name in (AUTO, EVENT):
+        return None
+    known = formats()
+    if name not in known:
+        raise UsageError("format", f"{name!r} is not known", f"use one of {', '.join(format_names())}")
+    return known[name]
+
+
+def detect(start: bytes) -> str:
+    """The name of the format that the first readable record in `start` has; the contract's own if none fits."""
+    for line in start.split(b"\n", _FIRST_LINES)[:_FIRST_LINES]:
+        try:
+            found: Any = msgspec.json.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            continue
+        record = found[0] if isinstance(found, list) and found else found
+        if isinstance(record, Mapping):
+            return detect_record(record)
+    return EVENT
+
+
+def detect_record(record: Mapping[str, Any]) -> str:
+    """The name of the format that `record` has."""
+    if "event_id" in record and "account_id" in record:
+        return EVENT
+    return next((name for name, known in formats().items() if known.matches(record)), EVENT)
