@@ -1,0 +1,1 @@
+"""What a person or a monitoring system can look at over HTTP."""

@@ -1,0 +1,71 @@
+"""/metrics, /live, /ready and the status page."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from streamer.errors import StreamerError
+from streamer.web.board import Board
+from streamer.web.page import render
+
+Check = Callable[[], str | None]
+"""Says what is wrong, or None when nothing is."""
+
+
+def build_web(
+    registry: CollectorRegistry, board: Board, *, live: Check, ready: Check, title: str = "streamer"
+) -> web.Application:
+    """The pages. Live is progress, ready is work assigned and state restored; neither is the other."""
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def page(_: web.Request) -> web.Response:
+        headers = {
+            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+            "Cache-Control": "no-store",
+        }
+        return web.Response(text=render(board, title), content_type="text/html", headers=headers)
+
+    async def is_live(_: web.Request) -> web.Response:
+        return _health(live())
+
+    async def is_ready(_: web.Request) -> web.Response:
+        return _health(ready())
+
+    application = web.Application()
+    application.add_routes(
+        [
+            web.get("/", page),
+            web.get("/metrics", metrics),
+            web.get("/live", is_live),
+            web.get("/ready", is_ready),
+        ]
+    )
+    return application
+
+
+def _health(wrong: str | None) -> web.Response:
+    return web.Response(text=f"{wrong or 'ok'}\n", status=503 if wrong else 200)
+
+
+@contextlib.asynccontextmanager
+async def serving(application: web.Application, host: str, port: int) -> AsyncIterator[int]:
+    """Serve while inside; yields the port, which is a free one if `port` is 0."""
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        try:
+            await site.start()
+        except OSError as error:
+            found = f"found {host}:{port}, cannot listen there: {error.strerror or error}"
+            raise StreamerError("web.port", found, "name a free port; 0 takes any") from error
+        yield int(runner.addresses[0][1])
+    finally:
+        await runner.cleanup()
