@@ -22,7 +22,7 @@ MIN_KEY_BYTES = 16
 
 def probe(config: StreamerConfig, environment: Mapping[str, str], *, kafka: bool = True) -> list[StreamerError]:
     """Everything that would stop a worker with this configuration; without `kafka` nothing is asked of the broker."""
-    problems = [*_workers(config), *_privacy(config, environment), *_port(config)]
+    problems = [*_workers(config), *privacy(config, environment), *_port(config)]
     if kafka:
         problems += _topics(config)
     return problems
@@ -39,7 +39,8 @@ def _workers(config: StreamerConfig) -> Iterator[StreamerError]:
         )
 
 
-def _privacy(config: StreamerConfig, environment: Mapping[str, str]) -> Iterator[StreamerError]:
+def privacy(config: StreamerConfig, environment: Mapping[str, str]) -> Iterator[StreamerError]:
+    """What is wrong with the key for pseudonyms, if they are asked for."""
     name = config.privacy.key_env
     if not config.privacy.pseudonymize:
         return

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from streamer.detection.detector import Detector
-    from streamer.detection.records import Decision
-    from streamer.sources.batch import Batch, Reject
+from streamer.detection.detector import Detector
+from streamer.detection.records import Alert, Decision
+from streamer.sources.batch import Batch, Reject
 
 COLLECT_EVERY_BATCHES = 500
 
@@ -91,13 +89,13 @@ class Replay:
     def _decide(self, decisions: list[Decision]) -> None:
         if decisions:
             self._sink.write(decisions)
-            self._alerts.update(found.alert_id for found in decisions if hasattr(found, "revision"))
+            self._alerts.update(found.alert_id for found in decisions if isinstance(found, Alert))
 
     def _conclude(self, wall_s: float) -> None:
         summary, counts = self.summary, self._detector.counts
         summary.events_used, summary.duplicates = counts.used, counts.duplicates
         summary.late, summary.ahead = counts.late, counts.ahead
-        summary.accounts = self._detector.account_count
+        summary.accounts = self._detector.accounts.account_count
         summary.alerts = len(self._alerts)
         summary.wall_seconds = round(wall_s, 3)
         summary.events_per_second = round(summary.events_read / wall_s, 1) if wall_s > 0 else 0.0
