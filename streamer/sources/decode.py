@@ -173,11 +173,14 @@ class Decoder:
 
     def _mapped(self, mapping: Format, piece: bytes) -> Batch:
         batch = Batch()
-        for values in mapping.events(self._read(piece)):
-            try:
-                batch.events.append(self._checks.build(values, batch.fields_dropped))
-            except Unusable as unusable:
-                batch.rejects.append(_reject(unusable, piece))
+        try:
+            for values in mapping.events(self._read(piece)):
+                try:
+                    batch.events.append(self._checks.build(values, batch.fields_dropped))
+                except Unusable as unusable:
+                    batch.rejects.append(_reject(unusable, piece))
+        except RecursionError:
+            batch.rejects.append(_reject(Unusable("wrong_type", "nested too deeply"), piece))
         return batch
 
     def _read(self, piece: bytes) -> dict[str, Any]:

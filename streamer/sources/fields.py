@@ -153,9 +153,9 @@ def convert(name: str, value: object) -> Any:  # noqa: ANN401 - the field's own 
 
 
 def _required(name: str, values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the field's own type
-    if name not in values:
-        raise Unusable("missing_field", f"{name}: not there")
-    value = values[name]
+    value = values.get(name)
+    if value is None:
+        raise Unusable("missing_field", f"{name}: {'null' if name in values else 'not there'}")
     try:
         return convert(name, value)
     except msgspec.ValidationError as error:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from streamer.errors import UsageError
+from streamer.sources.formats.envoy import Envoy
+from streamer.sources.formats.litellm import LiteLLM
+from streamer.sources.formats.otel import OpenTelemetry
 
 if TYPE_CHECKING:
     from streamer.sources.decode import Format
@@ -15,11 +18,12 @@ if TYPE_CHECKING:
 AUTO = "auto"
 EVENT = "event"
 _FIRST_LINES = 20
+_KNOWN: tuple[Format, ...] = (LiteLLM(), Envoy(), OpenTelemetry())
 
 
 def formats() -> dict[str, Format]:
     """The formats of gateways, by name."""
-    return {}
+    return {known.name: known for known in _KNOWN}
 
 
 def format_names() -> list[str]:
