@@ -1,0 +1,1 @@
+"""Synthetic worlds with known truth: honest customers, look-alikes and extraction campaigns."""

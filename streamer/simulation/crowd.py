@@ -1,0 +1,77 @@
+"""Accounts that act each for themselves, with days, weeks and sessions of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from streamer.simulation.asking import Asker
+from streamer.simulation.identity import DAY_MS
+from streamer.simulation.randomness import mix, normal, uniform
+from streamer.simulation.requests import nothing
+from streamer.simulation.rhythm import HOUR_MS, hour_of_week, week
+from streamer.simulation.tokens import mean_turns
+
+if TYPE_CHECKING:
+    from streamer.simulation.identity import Accounts
+    from streamer.simulation.randomness import Integers, Reals
+    from streamer.simulation.requests import Requests
+    from streamer.simulation.surroundings import Surroundings
+    from streamer.simulation.traits import HonestTraits
+
+_BURSTY: Final = 0.35
+
+
+class Crowd:
+    """Independent accounts of one class; `rate_factor` scales everyone's requests per day."""
+
+    def __init__(
+        self, accounts: Accounts, traits: HonestTraits, salt: int, first: int, surroundings: Surroundings
+    ) -> None:
+        self._accounts = accounts
+        self._traits = traits
+        self._salt = salt
+        self._week = week(traits.rhythm, traits.weekend)
+        self._asker = Asker(accounts, traits.content, salt, first, surroundings)
+        index = np.arange(len(accounts))
+        habit = np.round(1.3 * normal(mix(salt, 51, index)))
+        self._east_h: Reals = accounts.east_h + habit
+        median = traits.requests_per_day * np.exp(traits.requests_sigma * normal(mix(salt, 52, index)))
+        self._sessions_per_hour: Reals = median / 24 / mean_turns(traits.content.turns_mu, traits.content.turns_sigma)
+
+    def requests_per_day(self) -> float:
+        """How many requests a day are expected, all accounts together."""
+        content = self._traits.content
+        return float(self._sessions_per_hour.sum() * 24 * mean_turns(content.turns_mu, content.turns_sigma))
+
+    def requests(self, rng: np.random.Generator, start_ms: int, hours: int) -> Requests:
+        """All requests of the sessions that start in these hours; a session may last beyond them."""
+        who: list[Integers] = []
+        when: list[Integers] = []
+        for hour in range(hours):
+            begins = start_ms + hour * HOUR_MS
+            awake = (self._accounts.start_ms < begins + HOUR_MS) & (self._accounts.end_ms > begins)
+            if not awake.any():
+                continue
+            count = rng.poisson(self._expected(rng, begins, awake))
+            starters = np.repeat(np.arange(len(count)), count)
+            who.append(starters)
+            when.append(begins + rng.integers(0, HOUR_MS, len(starters)))
+        if not who:
+            return nothing()
+        starters, times = np.concatenate(who), np.concatenate(when)
+        present = times >= self._accounts.start_ms[starters]
+        return self._asker.requests(rng, starters[present], times[present])
+
+    def _expected(
+        self, rng: np.random.Generator, begins: int, awake: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    ) -> Reals:
+        expected = self._sessions_per_hour * self._week[hour_of_week(begins, self._east_h)] * awake
+        local_day = ((begins + self._east_h * HOUR_MS) // DAY_MS).astype(np.int64)
+        mood = mix(self._salt, 53, np.arange(len(expected)), local_day)
+        off = self._traits.days_off
+        expected *= np.where(uniform(mood) < off, 0.0, np.exp(0.5 * normal(mix(mood, 1)) - 0.125) / (1 - off))
+        if self._traits.rhythm == "events":
+            expected *= rng.gamma(_BURSTY, 1 / _BURSTY, len(expected))
+        return expected

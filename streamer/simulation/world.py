@@ -1,0 +1,141 @@
+"""A world: everybody who lives in it, and what they send, in time order."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+import numpy as np
+
+from streamer.simulation.campaign import Operator, found_campaign
+from streamer.simulation.catalogue import MODEL_NAMES
+from streamer.simulation.classes import CLASSES
+from streamer.simulation.crowd import Crowd
+from streamer.simulation.encode import ABSENT, Encoder, account_id
+from streamer.simulation.identity import DAY_MS, join
+from streamer.simulation.population import found_class
+from streamer.simulation.randomness import generator, mix, salt
+from streamer.simulation.requests import by_time, nothing
+from streamer.simulation.rhythm import HOUR_MS
+from streamer.simulation.surroundings import Surroundings, draw_incidents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streamer.simulation.identity import Accounts
+    from streamer.simulation.requests import Requests
+    from streamer.simulation.scenario import Scenario
+
+_PER_SLICE: Final = 20_000
+_HOURS: Final = (1, 2, 3, 4, 6, 8, 12, 24)
+_CHUNK: Final = 20_000
+
+
+class Actor(Protocol):
+    """A part of the population that sends requests."""
+
+    def requests_per_day(self) -> float:
+        """How many requests a day are expected at most."""
+
+    def requests(self, rng: np.random.Generator, start_ms: int, hours: int) -> Requests:
+        """All requests of what begins in these hours; they may last beyond them."""
+
+
+class _Part(NamedTuple):
+    name: str
+    actor: Actor
+    rng: np.random.Generator
+    size: int
+
+
+class World:
+    """One seeded world of a scenario. The same scenario and seed give the same bytes.
+
+    A part of the population draws from a generator of its own, so adding one leaves the others as they were.
+    """
+
+    def __init__(self, scenario: Scenario, seed: int) -> None:
+        self.scenario = scenario
+        self._seed = seed
+        midnight = dt.datetime.combine(scenario.start, dt.time(), tzinfo=dt.UTC)
+        self.start_ms = int(midnight.timestamp() * 1000)
+        self.end_ms = self.start_ms + int(scenario.days * DAY_MS)
+        incidents = draw_incidents(
+            generator(seed, "incidents"), self.start_ms, self.end_ms, scenario.incidents_per_week
+        )
+        launches = tuple(
+            (self.start_ms + int(launch.day * DAY_MS), MODEL_NAMES.index(launch.model)) for launch in scenario.launches
+        )
+        self.surroundings = Surroundings(self.start_ms, self.end_ms, launches, incidents)
+        self._accounts: Accounts | None = None
+        self._parts: list[_Part] = []
+        self._populate()
+
+    @property
+    def account_count(self) -> int:
+        """How many accounts there are, whether they send anything or not."""
+        return sum(part.size for part in self._parts)
+
+    def expected_events(self) -> int:
+        """About how many events there will be; for progress bars."""
+        return int(sum(part.actor.requests_per_day() for part in self._parts) * self.scenario.days)
+
+    def truth(self) -> Iterator[dict[str, str]]:
+        """One record per account: whose it is."""
+        first = 0
+        for part in self._parts:
+            if self._accounts is not None:
+                for key in self._accounts.key[first : first + part.size].tolist():
+                    yield {"account_id": account_id(key), "actor": part.name}
+            first += part.size
+
+    def events(self) -> Iterator[list[bytes]]:
+        """All events in time order, as lists of JSON objects (bytes, without line ends). Can be run once."""
+        if self._accounts is None:
+            return
+        encoder = Encoder(self._accounts, ABSENT[self.scenario.fields])
+        told = 0
+        for requests in self._slices():
+            for first in range(0, len(requests), _CHUNK):
+                chunk = requests[first : first + _CHUNK]
+                numbers = mix(self._seed, 99, np.arange(told, told + len(chunk)))
+                told += len(chunk)
+                yield encoder.lines(chunk, numbers.tolist())
+
+    def _slices(self) -> Iterator[Requests]:
+        hours = self._slice_hours()
+        pending = nothing()
+        for begins in range(self.start_ms, self.end_ms, hours * HOUR_MS):
+            drawn = [part.actor.requests(part.rng, begins, hours) for part in self._parts]
+            every = by_time(np.concatenate([pending, *drawn]))
+            done = int(np.searchsorted(every["time_ms"], min(begins + hours * HOUR_MS, self.end_ms)))
+            yield every[:done]
+            pending = every[done:].copy()
+
+    def _slice_hours(self) -> int:
+        per_hour = sum(part.actor.requests_per_day() for part in self._parts) / 24
+        fitting = [hours for hours in _HOURS if hours * per_hour <= _PER_SLICE]
+        return fitting[-1] if fitting else 1
+
+    def _populate(self) -> None:
+        everyone: list[Accounts] = []
+        first = 0
+        for name, wanted in self.scenario.honest.items():
+            if not wanted.accounts:
+                continue
+            number = salt(self._seed, "honest", name)
+            accounts, traits = found_class(CLASSES[name], name, wanted, number, self.surroundings)
+            crowd = Crowd(accounts, traits, number, first, self.surroundings)
+            self._parts.append(_Part(f"benign:{name}", crowd, generator(self._seed, "honest", name), len(accounts)))
+            everyone.append(accounts)
+            first += len(accounts)
+        for campaign in self.scenario.campaigns:
+            number = salt(self._seed, "campaign", campaign.name)
+            accounts = found_campaign(campaign, number, self.surroundings)
+            operator = Operator(campaign, accounts, number, first, self.surroundings)
+            rng = generator(self._seed, "campaign", campaign.name)
+            self._parts.append(_Part(f"campaign:{campaign.name}", operator, rng, len(accounts)))
+            everyone.append(accounts)
+            first += len(accounts)
+        if everyone:
+            self._accounts = join(everyone)
