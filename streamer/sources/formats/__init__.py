@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from streamer.sources.decode import Format
 
 AUTO = "auto"
-EVENT = "event"
+NATIVE = "native"
 _FIRST_LINES = 20
 _KNOWN: tuple[Format, ...] = (LiteLLM(), Envoy(), OpenTelemetry())
 
@@ -28,12 +28,12 @@ def formats() -> dict[str, Format]:
 
 def format_names() -> list[str]:
     """Every name that `mapping_of` takes."""
-    return [AUTO, EVENT, *formats()]
+    return [AUTO, NATIVE, *formats()]
 
 
 def mapping_of(name: str) -> Format | None:
     """The format called `name`; None for the contract's own events, and for `auto`."""
-    if name in (AUTO, EVENT):
+    if name in (AUTO, NATIVE):
         return None
     known = formats()
     if name not in known:
@@ -51,11 +51,11 @@ def detect(start: bytes) -> str:
         record = found[0] if isinstance(found, list) and found else found
         if isinstance(record, Mapping):
             return detect_record(record)
-    return EVENT
+    return NATIVE
 
 
 def detect_record(record: Mapping[str, Any]) -> str:
     """The name of the format that `record` has."""
     if "event_id" in record and "account_id" in record:
-        return EVENT
-    return next((name for name, known in formats().items() if known.matches(record)), EVENT)
+        return NATIVE
+    return next((name for name, known in formats().items() if known.matches(record)), NATIVE)

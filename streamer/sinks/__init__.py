@@ -1,0 +1,1 @@
+"""Where decisions go: files and Kafka messages, as the contract has them."""
