@@ -1,0 +1,1 @@
+"""The detector on Kafka: Faust agents around plain objects, and the state that survives any of them."""

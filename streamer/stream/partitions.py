@@ -1,0 +1,89 @@
+"""The partitions a worker holds: taken over when assigned, let go when revoked."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
+
+    from streamer.stream.driver import PartitionDriver
+    from streamer.stream.messages import Incoming, Position
+
+logger = logging.getLogger(__name__)
+
+
+class Partitions:
+    """The drivers of all partitions this worker owns.
+
+    `fail` is called with what nothing here can mend; the worker must then end, and be started again. A driver that has
+    lost its partition to another worker is replaced, should the partition still be ours when `tick` next looks.
+    """
+
+    def __init__(
+        self, build: Callable[[Position], PartitionDriver], fail: Callable[[BaseException], Awaitable[None]]
+    ) -> None:
+        self._build = build
+        self._fail = fail
+        self._drivers: dict[Position, PartitionDriver] = {}
+        self._restoring: set[asyncio.Task[None]] = set()
+
+    def __iter__(self) -> Iterator[PartitionDriver]:
+        return iter(tuple(self._drivers.values()))
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every partition held is restored, and there is at least one."""
+        return bool(self._drivers) and all(driver.restored.is_set() for driver in self._drivers.values())
+
+    def assign(self, positions: Iterable[Position]) -> None:
+        """Take over what is newly ours; restoring goes on behind the scenes."""
+        for position in positions:
+            if position not in self._drivers:
+                self._open(position)
+
+    async def revoke(self, positions: Iterable[Position]) -> None:
+        """Let go at once: whatever is not yet in the state is the next owner's to read again."""
+        dropped = [self._drivers.pop(position) for position in set(positions) if position in self._drivers]
+        await asyncio.gather(*(driver.close() for driver in dropped))
+
+    async def close(self) -> None:
+        """Let go of everything after a last checkpoint."""
+        dropped = list(self._drivers.values())
+        self._drivers.clear()
+        await asyncio.gather(*(driver.close(save=True) for driver in dropped), return_exceptions=True)
+
+    async def take(self, position: Position, message: Incoming) -> None:
+        """Hand a message to its partition; one of a partition that is not ours is dropped."""
+        driver = self._drivers.get(position)
+        if driver is None:
+            return
+        if not driver.take_now(message):
+            await driver.take(message)
+        elif driver.is_due():
+            await driver.settle()
+
+    async def tick(self) -> None:
+        """Let every partition do what time alone brings."""
+        for position, driver in tuple(self._drivers.items()):
+            if driver.closed and self._drivers.get(position) is driver:
+                await driver.close()
+                self._open(position)
+            else:
+                await driver.tick()
+
+    def _open(self, position: Position) -> None:
+        driver = self._drivers[position] = self._build(position)
+        task = asyncio.create_task(self._restore(driver))
+        self._restoring.add(task)
+        task.add_done_callback(self._restoring.discard)
+
+    async def _restore(self, driver: PartitionDriver) -> None:
+        try:
+            await driver.restore()
+        except Exception as error:
+            if not driver.closed:
+                logger.exception("cannot restore %s", driver.position)
+                await self._fail(error)

@@ -1,0 +1,201 @@
+"""What runs on one partition: a detection stage with its way in, its way out and its state. No Kafka in here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from streamer.errors import StreamerError
+from streamer.stream.account_mirror import AccountMirror
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from streamer.stream.messages import Incoming, Outgoing, Position
+
+HEAD = "head"
+HEAD_VERSION = 1
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What a checkpoint says of itself. `next_offset` is that of the first source message not yet in the state."""
+
+    version: int
+    next_offset: int
+    stage: dict[Any, Any]
+
+
+class Task(Protocol):
+    """What the driver of a partition drives."""
+
+    def take(self, message: Incoming) -> Sequence[Outgoing]:
+        """Take a source message; give what is now to be sent."""
+
+    def drain(self) -> Sequence[Outgoing]:
+        """The partition is idle: give what only waited for later events."""
+
+    def save(self, sequence: int, next_offset: int) -> dict[str, bytes]:
+        """Give the sections that checkpoint `sequence` must write."""
+
+    def load(self, sections: Mapping[str, bytes]) -> int | None:
+        """Take over the state in `sections`; give the offset to go on from, None when there is no state."""
+
+
+class AccountStage(Protocol):
+    """The parts of the account stage that a task needs."""
+
+    @property
+    def watermark_ms(self) -> int | None:
+        """Event time that no event is expected to be behind."""
+
+    def observe(self, request: Any) -> None:
+        """Take one request."""
+
+    def advance(self, watermark_ms: int) -> list[Any]:
+        """Close the windows behind the watermark."""
+
+    def drain(self) -> list[Any]:
+        """Close every window."""
+
+    def snapshot(self) -> dict[Any, Any]:
+        """Give the partition's head."""
+
+    def take_changed(self) -> dict[str, bytes]:
+        """Give the packed records changed since the last call."""
+
+    def restore(self, head: dict[Any, Any], accounts: Iterable[tuple[str, bytes]]) -> None:
+        """Take over what `snapshot` and `take_changed` gave."""
+
+
+class BarrierStage(Protocol):
+    """The parts of the link and the cluster stage that a task needs."""
+
+    def observe(self, report: Any) -> None:
+        """Take one report of a source partition."""
+
+    def advance(self) -> list[Any]:
+        """Close what every source has reported."""
+
+    def snapshot(self) -> dict[Any, Any]:
+        """Give the whole state."""
+
+    def restore(self, state: dict[Any, Any]) -> None:
+        """Take over what `snapshot` gave."""
+
+
+class AccountTask:
+    """Requests in, window reports out; state is the stage's head and one packed record per account.
+
+    `decode` gives the requests of a message and what is to be sent for the unusable ones; `route` gives the messages
+    that carry reports.
+    """
+
+    def __init__(
+        self,
+        stage: AccountStage,
+        decode: Callable[[Incoming], tuple[Iterable[Any], list[Outgoing]]],
+        route: Callable[[list[Any]], list[Outgoing]],
+        position: Position,
+    ) -> None:
+        self.stage = stage
+        self._decode = decode
+        self._route = route
+        self._position = position
+        self._mirror = AccountMirror()
+
+    def take(self, message: Incoming) -> Sequence[Outgoing]:
+        """Observe every request of the message; give rejects and the reports of windows that closed."""
+        stage = self.stage
+        requests, outgoing = self._decode(message)
+        observe = stage.observe
+        for request in requests:
+            observe(request)
+        watermark_ms = stage.watermark_ms
+        reports = stage.advance(watermark_ms) if watermark_ms is not None else None
+        return [*outgoing, *self._route(reports)] if reports else outgoing
+
+    def drain(self) -> Sequence[Outgoing]:
+        """Give the reports of all windows still open; the last says that the partition is idle."""
+        return self._route(self.stage.drain())
+
+    def save(self, sequence: int, next_offset: int) -> dict[str, bytes]:
+        """Give the head, the changed accounts and one bucket of all."""
+        changed = self.stage.take_changed()
+        self._mirror.update(changed)
+        return self._mirror.sections(sequence, changed) | pack_head(next_offset, self.stage.snapshot())
+
+    def load(self, sections: Mapping[str, bytes]) -> int | None:
+        """Restore head and accounts."""
+        head = unpack_head(sections, self._position)
+        if head is None:
+            return None
+        self._mirror = AccountMirror.restore(sections)
+        self.stage.restore(head.stage, self._mirror.accounts())
+        return head.next_offset
+
+
+class BarrierTask:
+    """Reports of source partitions in, what the stage makes of them out; state is one snapshot."""
+
+    def __init__(
+        self,
+        stage: BarrierStage,
+        decode: Callable[[Incoming], Iterable[Any]],
+        route: Callable[[list[Any]], list[Outgoing]],
+        position: Position,
+    ) -> None:
+        self.stage = stage
+        self._decode = decode
+        self._route = route
+        self._position = position
+
+    def take(self, message: Incoming) -> Sequence[Outgoing]:
+        """Observe every report of the message; give what became certain."""
+        for report in self._decode(message):
+            self.stage.observe(report)
+        results = self.stage.advance()
+        return self._route(results) if results else ()
+
+    def drain(self) -> Sequence[Outgoing]:
+        """Give nothing: idleness comes from the sources, in their reports."""
+        return ()
+
+    def save(self, sequence: int, next_offset: int) -> dict[str, bytes]:  # noqa: ARG002 - every checkpoint is whole
+        """Give the whole state."""
+        return pack_head(next_offset, self.stage.snapshot())
+
+    def load(self, sections: Mapping[str, bytes]) -> int | None:
+        """Restore the whole state."""
+        head = unpack_head(sections, self._position)
+        if head is None:
+            return None
+        self.stage.restore(head.stage)
+        return head.next_offset
+
+
+def pack_head(next_offset: int, stage: dict[Any, Any]) -> dict[str, bytes]:
+    """Give the section every checkpoint has."""
+    return {HEAD: msgspec.msgpack.encode(Head(HEAD_VERSION, next_offset, stage))}
+
+
+def unpack_head(sections: Mapping[str, bytes], position: Position) -> Head | None:
+    """Read the section that `pack_head` gave; None where nothing was ever written.
+
+    Raises:
+        StreamerError: it is of another version.
+    """
+    data = sections.get(HEAD)
+    if data is None:
+        return None
+    try:
+        head = msgspec.msgpack.decode(data, type=Head, strict=False)
+        version: object = head.version
+    except msgspec.ValidationError as error:
+        head, version = None, error
+    if head is None or version != HEAD_VERSION:
+        where = f"state of {position.topic}, partition {position.partition}"
+        raise StreamerError(
+            where, f"head of version {version}", f"expected {HEAD_VERSION}: run the version that wrote it"
+        )
+    return head

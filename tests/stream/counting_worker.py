@@ -1,0 +1,63 @@
+"""One worker of counting stages, as a process of its own: python -m tests.stream.counting_worker PLAN"""
+
+from __future__ import annotations
+
+import sys
+import time
+from functools import partial
+
+import msgspec
+from prometheus_client import CollectorRegistry
+
+from streamer.metrics import Metrics
+from streamer.stream.app import StageSpec, build_app
+from streamer.stream.driver import Pace
+from streamer.stream.settings import StreamSettings
+from streamer.stream.worker import run_worker
+from tests.stream.counting_stage import counting_account_task, counting_link_task
+
+
+class Plan(msgspec.Struct, frozen=True):
+    servers: str
+    application: str
+    partitions: int
+    idle_s: float = 8.0
+    quiet_s: float = 3.0
+    checkpoint_interval_s: float = 0.2
+    log_level: str = "WARNING"
+    lose: bool = False
+
+    def topic(self, name: str) -> str:
+        return f"{self.application}.{name}"
+
+    def topics(self) -> dict[str, int]:
+        many = dict.fromkeys((self.topic("requests"), self.topic("state.account")), self.partitions)
+        return many | dict.fromkeys(map(self.topic, ("evidence", "suspects", "state.link")), 1)
+
+
+def main(plan: Plan) -> int:
+    settings = StreamSettings(plan.servers, application=plan.application, session_timeout_s=6.0)
+    pace = Pace(plan.checkpoint_interval_s, 0.0, plan.quiet_s, plan.idle_s, max_pending_messages=200)
+    requests, evidence, suspects = (plan.topic(name) for name in ("requests", "evidence", "suspects"))
+    specs = [
+        StageSpec(
+            "account",
+            requests,
+            plan.topic("state.account"),
+            partial(counting_account_task, source=requests, evidence=evidence),
+            pace,
+        ),
+        StageSpec(
+            "link",
+            evidence,
+            plan.topic("state.link"),
+            partial(counting_link_task, sources=plan.partitions, evidence=evidence, suspects=suspects),
+            Pace(plan.checkpoint_interval_s, 1.0, plan.quiet_s, None),
+        ),
+    ]
+    app = build_app(settings, specs, Metrics(CollectorRegistry()), time.monotonic)
+    return run_worker(app, log_level=plan.log_level)
+
+
+if __name__ == "__main__":
+    sys.exit(main(msgspec.json.decode(sys.argv[1], type=Plan)))

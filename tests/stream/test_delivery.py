@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.stream.counting_worker import Plan
+from tests.stream.delivery import DeliveryRun
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.kafka_fixture import KafkaCluster
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+EVENTS = 60_000
+
+
+def make_run(kafka: KafkaCluster, root: Path, **changes: object) -> DeliveryRun:
+    plan = Plan(kafka.servers, kafka.unique("counting"), 4, **changes)
+    kafka.create(
+        plan.topics(), {plan.topic(f"state.{stage}"): {"cleanup.policy": "compact"} for stage in ("account", "link")}
+    )
+    return DeliveryRun(plan, str(root))
+
+
+def test_counts_are_exact_when_two_workers_are_killed_again_and_again(kafka: KafkaCluster, root: Path) -> None:
+    with make_run(kafka, root) as run:
+        run.start(1)
+        run.start(2)
+        trouble = [(0.25, 1), (0.4, 2), (0.55, 1), (0.75, 2), (0.9, 1)]
+        for done in run.produce(EVENTS, seconds=30):
+            while trouble and done >= trouble[0][0]:
+                _, number = trouble.pop(0)
+                run.end(number, signal.SIGKILL)
+                run.start(number)
+        assert not trouble
+        run.settle()
+        run.check()
+
+
+def test_counts_are_exact_when_workers_join_and_leave(kafka: KafkaCluster, root: Path) -> None:
+    with make_run(kafka, root) as run:
+        run.start(1)
+        run.start(2)
+        trouble = [(0.3, "join"), (0.6, "leave")]
+        for done in run.produce(EVENTS, seconds=20):
+            while trouble and done >= trouble[0][0]:
+                if trouble.pop(0)[1] == "join":
+                    run.start(3)
+                else:
+                    assert run.end(1, signal.SIGTERM) == 0
+        assert not trouble
+        run.settle()
+        run.check()
