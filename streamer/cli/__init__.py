@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
+from streamer.cli.application import main
 
-def main() -> None:
-    """Run the program."""
+__all__ = ["main"]

@@ -15,7 +15,7 @@ from streamer.errors import SourceError
 from streamer.sources.batch import Batch, Reject
 from streamer.sources.blocks import MAGIC_BYTES, Counted, Kind, chunks, kind_of, line_blocks, opened
 from streamer.sources.decode import MAX_MESSAGE_BYTES, Decoder
-from streamer.sources.formats import AUTO, detect, mapping_of
+from streamer.sources.formats import AUTO, NATIVE, detect, mapping_of
 from streamer.sources.parquet import parquet_batches
 
 if TYPE_CHECKING:
@@ -107,9 +107,10 @@ class _Reader:
                 raw = block.data[:_REJECT_BYTES]
                 yield Batch(rejects=[Reject("too_large", detail, raw, block.skipped, name, block.first_line)])
                 continue
-            if decoder is None:
-                decoder = self._decoder(detect(block.data) if self.format_name == AUTO else self.format_name)
-            yield decoder.decode_lines(block.data, source=name, first_line=block.first_line, keep=_REJECT_BYTES)
+            if decoder is None and (known := detect(block.data) if self.format_name == AUTO else self.format_name):
+                decoder = self._decoder(known)
+            reader = decoder or self._decoder(NATIVE)
+            yield reader.decode_lines(block.data, source=name, first_line=block.first_line, keep=_REJECT_BYTES)
 
 
 def _start(file: BinaryIO) -> bytes:

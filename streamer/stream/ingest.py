@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _FETCH_BYTES = 4 << 20
+_ROUND_BYTES = 32 << 20
 # Of a reject that no topic takes whole.
 _CUT_BYTES = 1 << 16
 
@@ -160,10 +161,10 @@ class Ingest:
         packer: Packer | None = None
         futures: list[asyncio.Future[object]] = []
         offsets: dict[object, int] = {}
-        read = 0
+        read = read_bytes = 0
         loop = asyncio.get_running_loop()
         deadline = loop.time() + settings.linger_ms / 1000
-        while read < settings.round_messages and not stop.is_set():
+        while read < settings.round_messages and read_bytes < _ROUND_BYTES and not stop.is_set():
             left_ms = int((deadline - loop.time()) * 1000)
             if left_ms <= 0:
                 break
@@ -176,6 +177,7 @@ class Ingest:
                         futures.append(await self._send(producer, message))  # noqa: PERF401 - it awaits
                 offsets[partition] = records[-1].offset + 1
                 read += len(records)
+                read_bytes += sum(len(record.value or b"") for record in records)
         if packer is not None:
             futures += [await self._send(producer, message) for message in packer.flush()]
         await asyncio.gather(*futures)

@@ -41,21 +41,22 @@ def mapping_of(name: str) -> Format | None:
     return known[name]
 
 
-def detect(start: bytes) -> str:
-    """The name of the format that the first readable record in `start` has; the contract's own if none fits."""
-    for line in start.split(b"\n", _FIRST_LINES)[:_FIRST_LINES]:
+def detect(start: bytes) -> str | None:
+    """The name of the format that the first readable record in `start` has; None if none can be read."""
+    # Either the whole is one record, perhaps laid out over many lines, or each line is.
+    for text in (start, *start.split(b"\n", _FIRST_LINES)[:_FIRST_LINES]):
         try:
-            found: Any = msgspec.json.decode(line)
+            found: Any = msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
         record = found[0] if isinstance(found, list) and found else found
         if isinstance(record, Mapping):
             return detect_record(record)
-    return NATIVE
+    return None
 
 
 def detect_record(record: Mapping[str, Any]) -> str:
-    """The name of the format that `record` has."""
+    """The name of the format that `record` has; the contract's own if no other fits."""
     if "event_id" in record and "account_id" in record:
         return NATIVE
     return next((name for name, known in formats().items() if known.matches(record)), NATIVE)

@@ -1,0 +1,55 @@
+"""The verbs that need no Kafka."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streamer import wiring
+from streamer.cli import options, output
+from streamer.cli.progress import bar
+
+
+def replay(
+    files: options.Files,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where the records go; made if need be.")],
+    config: options.Config = None,
+    input_format: options.Format = None,
+    json: options.Json = False,
+    progress: options.Progress = None,
+) -> None:
+    """Run the detector over files, at full speed, without Kafka.
+
+    Writes alerts.jsonl, members.jsonl, limits.jsonl, rejects.jsonl and summary.json.
+    """
+    settings = wiring.load(config)
+    with bar("replay", wiring.input_bytes(files), wanted=progress) as shown:
+        summary = wiring.replay(settings, files, out, input_format=input_format, on_bytes=shown.advance)
+    output.record(summary, as_json=json, title=f"{out}: what the replay did")
+
+
+def simulate(
+    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario's name, or a YAML file.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where the events go: .jsonl, .gz or .zst.")],
+    truth: Annotated[Path, typer.Option("--truth", "-t", metavar="FILE", help="Where it says who is who.")],
+    seed: Annotated[int, typer.Option("--seed", "-s", help="The same seed makes the same world.")] = 1,
+    json: options.Json = False,
+    progress: options.Progress = None,
+) -> None:
+    """Make traffic whose truth is known."""
+    with bar("simulate", None, wanted=progress) as shown:
+        summary = wiring.simulate(
+            scenario, out=out, truth=truth, seed=seed, on_start=shown.total, on_events=shown.advance
+        )
+    output.record(summary, as_json=json, title=f"{out}: what was made")
+
+
+def evaluate(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The records of a replay.")],
+    truth: Annotated[Path, typer.Option("--truth", "-t", metavar="FILE", help="Who is who: truth.jsonl.")],
+    json: options.Json = False,
+) -> None:
+    """Say how good the records of a replay are, measured against the truth."""
+    output.evaluation(wiring.evaluate(directory, truth), as_json=json)
