@@ -51,10 +51,9 @@ class Asker:
         self._kind_weights = [content.lengths.get(name, 0.0) for name in tokens.KIND_NAMES]
         self._kind = pick(self._kind_weights, uniform(mix(salt, 11, index))).astype(np.int8)
         self._favourite = pick(content.capabilities, uniform(mix(salt, 12, index))).astype(np.int8)
-        limits = np.array(list(content.max_tokens))
-        self._max_tokens = limits[pick(list(content.max_tokens.values()), uniform(mix(salt, 13, index)))].astype(
-            np.int32
-        )
+        self._limits = np.array(list(content.max_tokens))
+        self._limit_weights = list(content.max_tokens.values())
+        self._max_tokens = self._limits[pick(self._limit_weights, uniform(mix(salt, 13, index)))].astype(np.int32)
         self._model = pick(content.models, uniform(mix(salt, 14, index))).astype(np.int8)
         lag_days = content.adoption_days * np.exp(1.3 * normal(mix(salt, 15, index)))
         self._adoption_ms = np.minimum(lag_days * DAY_MS, 1e12).astype(np.int64)
@@ -77,7 +76,7 @@ class Asker:
         rows["session"] = rng.integers(1, 2**63, len(who), dtype=np.uint64)[conversation]
         rows["place"] = (rng.random(len(who)) < self._accounts.second_share[who])[conversation]
         self._lengths(rng, rows, owner, conversation, turn)
-        self._circumstances(rng, rows, owner, conversation)
+        self._circumstances(rng, rows, owner, conversation, turn)
         self._timing(rng, rows, start_ms, conversation, turn)
         self._models(rng, rows, owner)
         rows["simhash"] = self._prompts.draw(rng, owner, self._accounts.group[owner], rows["language"], turn)
@@ -90,7 +89,7 @@ class Asker:
     ) -> None:
         content, conversations = self._content, int(conversation[-1]) + 1 if len(conversation) else 0
         kind = np.where(
-            rng.random(conversations) < 0.65,  # noqa: PLR2004 - people mostly do one kind of thing
+            rng.random(conversations) < 0.75,  # noqa: PLR2004 - people mostly do one kind of thing
             self._kind[owner[turn == 0]],
             pick(self._kind_weights, rng.random(conversations)),
         )[conversation]
@@ -102,12 +101,10 @@ class Asker:
         share = tokens.cached_ratio(rng.random(len(rows)))
         warm = (turn > 0) | (rng.random(len(rows)) < 0.2)  # noqa: PLR2004 - a long system prompt can be cached already
         rows["cached"] = np.where(warm, share * np.where(turn > 0, 1.0, 0.3) * rows["input"], 0)
-        rows["max_tokens"] = self._max_tokens[owner]
-        rows["output"] = np.where(
-            rows["max_tokens"] > 0, np.minimum(rows["output"], rows["max_tokens"]), rows["output"]
-        )
 
-    def _circumstances(self, rng: np.random.Generator, rows: Requests, owner: Integers, conversation: Integers) -> None:
+    def _circumstances(
+        self, rng: np.random.Generator, rows: Requests, owner: Integers, conversation: Integers, turn: Integers
+    ) -> None:
         content, conversations = self._content, int(conversation[-1]) + 1 if len(conversation) else 0
         own = self._favourite[owner]
         other = pick(content.capabilities, rng.random(conversations))[conversation]
@@ -118,7 +115,14 @@ class Asker:
         else:
             language = self._accounts.language[owner]
         rows["language"] = np.where((rng.random(conversations) < content.own_language)[conversation], language, 0)
-        rows["stream"] = uniform(mix(self._salt, 20, owner)) < content.streaming
+        # Some programs set the same parameters every time, others do so by the task.
+        fickle = (rng.random(conversations) < 0.6 * uniform(mix(self._salt, 22, owner[turn == 0])) ** 2)[conversation]
+        other_limit = self._limits[pick(self._limit_weights, rng.random(conversations))][conversation]
+        limit = np.where(fickle, other_limit, self._max_tokens[owner])
+        rows["max_tokens"] = limit
+        rows["output"] = np.where(limit > 0, np.minimum(rows["output"], limit), rows["output"])
+        streams = (rng.random(conversations) < content.streaming)[conversation]
+        rows["stream"] = np.where(fickle, streams, uniform(mix(self._salt, 20, owner)) < content.streaming)
         if content.end_users:
             rank = np.minimum(rng.zipf(1.3, conversations), content.end_users)[conversation]
             rows["end_user"] = mix(self._salt, 21, owner, rank)

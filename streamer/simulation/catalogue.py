@@ -47,8 +47,6 @@ MODELS: Final = (
     Model("meridian-5-mini", 6.0, reasoning=False),
 )
 MODEL_NAMES: Final = tuple(model.name for model in MODELS)
-# Shares before any launch; a launched model starts at nothing.
-MODEL_WEIGHTS: Final = (0.46, 0.26, 0.18, 0.10, 0.0, 0.0)
 
 CAPABILITIES: Final = (
     "software_engineering",
@@ -211,4 +209,3 @@ MAIL_DOMAINS: Final = (
     ("rover.info", 0.005),
 )
 PLANS: Final = ("free", "subscription", "payg", "enterprise", "education")
-MAX_TOKENS: Final = (-1, 256, 512, 1000, 1024, 2048, 4096, 8192, 16384, 32000, 64000)

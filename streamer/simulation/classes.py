@@ -96,7 +96,7 @@ CLASSES: Final[dict[str, HonestTraits]] = {
             shared=_COMPANY | {"stack"},
         ),
         content=_BATCH_CONTENT,
-        requests_per_day=500.0,
+        requests_per_day=320.0,
         requests_sigma=0.8,
         group_size=4,
         rhythm="night",

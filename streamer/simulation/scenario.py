@@ -94,7 +94,7 @@ class Campaign(_Strict):
     signup_lead_days: float = Field(default=5.0, ge=0)
     system: Literal["none", "own", "tool", "campaign", "mixed"] = "mixed"
     capabilities: list[float] = Field(min_length=8, max_length=8)
-    models: list[float] = Field(default=[0.50, 0.12, 0.33, 0.05, 0.0, 0.0], min_length=6, max_length=6)
+    models: list[float] = Field(default=[0.48, 0.15, 0.30, 0.07, 0.0, 0.0], min_length=6, max_length=6)
     adoption_days: float = Field(default=1.0, gt=0)
     lengths: dict[LengthKind, float] = Field(min_length=1)
     languages: list[str] = []
@@ -104,7 +104,7 @@ class Campaign(_Strict):
     turns_mu: float = Field(default=0.0, ge=-1, le=4)
     turns_sigma: float = Field(default=0.0, ge=0, le=2)
     pause_mu: float = Field(default=3.0, ge=-2, le=8)
-    output_shift: float = Field(default=0.15, ge=-2, le=2)
+    output_shift: float = Field(default=0.1, ge=-2, le=2)
 
     @model_validator(mode="before")
     @classmethod

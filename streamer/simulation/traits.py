@@ -52,13 +52,13 @@ class Content:
     pause_mu: float = PAUSE_MU
     pause_sigma: float = PAUSE_SIGMA
     lengths: dict[str, float] = field(
-        default_factory=lambda: {"conversation": 0.55, "code": 0.13, "context": 0.14, "long": 0.18}
+        default_factory=lambda: {"conversation": 0.48, "code": 0.12, "context": 0.16, "long": 0.24}
     )
     output_shift: float = 0.0
     input_shift: float = 0.0
     capabilities: tuple[float, ...] = (0.30, 0.05, 0.10, 0.17, 0.07, 0.11, 0.15, 0.05)
     focus: float = 0.45
-    models: tuple[float, ...] = (0.46, 0.26, 0.18, 0.10, 0.0, 0.0)
+    models: tuple[float, ...] = (0.43, 0.25, 0.22, 0.10, 0.0, 0.0)
     adoption_days: float = 5.0
     template_ratio: float = 0.10
     templates: int = 3
@@ -73,7 +73,7 @@ class Content:
     streaming: float = 0.8
     own_language: float = 0.8
     languages: tuple[str, ...] = ()
-    limited_ratio: float = 0.006
+    limited_ratio: float = 0.009
     error_ratio: float = 0.008
     retries: int = 2
     retry_s: float = 8.0
