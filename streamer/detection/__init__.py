@@ -1,0 +1,1 @@
+"""The detector: pure, deterministic, driven by event time alone."""

@@ -1,0 +1,287 @@
+"""Stage 1 for one partition: requests in, closed windows of active accounts out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from streamer.detection.account import AccountState, AccountWindow, Standing
+from streamer.detection.evidence import Count, Profile, Row, WindowReport
+from streamer.detection.links import Identity, Link, links_of
+from streamer.detection.population import POOLED, SURPRISE_BINS_PER_UNIT, Feature, census
+from streamer.detection.request import Request
+from streamer.detection.settings import DetectionSettings
+from streamer.detection.statistics import log_steps
+from streamer.detection.window import EventClock
+
+DAY_MS = 86_400_000
+OTHER_STRATUM = "other"
+MAX_TEMPLATES = 256
+MAX_IDENTITIES = 32
+LINK_CACHE = 200_000
+MODEL_CACHE = 1000
+FORMAT = 1
+
+
+@dataclass(slots=True)
+class OutcomeCounts:
+    """What became of the requests: each is counted once it is decided; those held for confirmation are not yet."""
+
+    used: int = 0
+    duplicates: int = 0
+    late: int = 0
+    ahead: int = 0
+
+
+class AccountStage:
+    """Follows every account of one partition through event-time windows.
+
+    `observe` may be called in any order within the lateness bound and gives the same reports; a request seen twice
+    counts once. With `track_changes`, `take_changed` gives the packed accounts that changed since it was last asked.
+    """
+
+    def __init__(self, settings: DetectionSettings, partition: int = 0, *, track_changes: bool = False) -> None:
+        self.settings = settings
+        self.partition = partition
+        self.counts = OutcomeCounts()
+        self.closed_through = -1
+        self._window_ms = settings.window.window_ms
+        self._clock = EventClock(settings.window.lateness_s * 1000)
+        self._open: dict[int, dict[str, AccountWindow]] = {}
+        self._recent: set[int] = set()
+        self._recent_by_window: dict[int, list[int]] = {}
+        self._states: dict[str, AccountState] = {}
+        self._packed: dict[str, bytes] = {}
+        self._changed: set[str] | None = set() if track_changes else None
+        self._swept_hour = -1
+        self._links: dict[Identity, list[Link]] = {}
+        self._models: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._strata = frozenset(settings.reference.strata)
+        self._idle = False
+
+    @property
+    def watermark_ms(self) -> int | None:
+        """No request older than this is expected; None before the stream has begun."""
+        return self._clock.watermark_ms
+
+    @property
+    def newest_ms(self) -> int | None:
+        """Time of the newest request that is believed."""
+        return self._clock.newest_ms
+
+    @property
+    def account_count(self) -> int:
+        """How many accounts are remembered."""
+        return len(self._states) + len(self._packed)
+
+    def observe(self, request: Request) -> None:
+        """Take in one request."""
+        clock = self._clock
+        timestamp_ms = request.timestamp_ms
+        if timestamp_ms > clock.horizon_ms:
+            believed, given_up = clock.hold(request)
+            self.counts.ahead += given_up
+            for record in believed:
+                self._place(record, record.timestamp_ms)
+            return
+        self._place(request, timestamp_ms)
+
+    def _place(self, request: Request, timestamp_ms: int) -> None:
+        clock = self._clock
+        clock.confirm(timestamp_ms)
+        window = timestamp_ms // self._window_ms
+        if timestamp_ms < clock.floor_ms or window <= self.closed_through:
+            self.counts.late += 1
+            return
+        name = f"{request.account_id}\0{request.event_id}".encode("utf-8", "surrogatepass")
+        event_key = int.from_bytes(blake2b(name, digest_size=8).digest(), "big")
+        if event_key in self._recent:
+            self.counts.duplicates += 1
+            return
+        self._recent.add(event_key)
+        accounts = self._open.get(window)
+        if accounts is None:
+            accounts = self._open[window] = {}
+            self._recent_by_window[window] = []
+        self._recent_by_window[window].append(event_key)
+        seen = accounts.get(request.account_id)
+        if seen is None:
+            seen = accounts[request.account_id] = AccountWindow()
+        seen.add(request, timestamp_ms)
+        self.counts.used += 1
+
+    def advance(self, watermark_ms: int | None) -> list[WindowReport]:
+        """Close every window that ends at or before the watermark."""
+        if watermark_ms is None:
+            return []
+        reports = self._close_through(watermark_ms // self._window_ms - 1)
+        if self._idle and self._open:
+            self._idle = False
+            reports = reports or [WindowReport(self.partition, self.closed_through, [], [])]
+        return reports
+
+    def drain(self) -> list[WindowReport]:
+        """Close every window that holds a request: the input has ended, or has been silent for long enough."""
+        believed, given_up = self._clock.finish()
+        self.counts.ahead += given_up
+        for record in believed:
+            self._place(record, record.timestamp_ms)
+        newest = max(self._open, default=self.closed_through)
+        reports = self._close_through(newest)
+        self._idle = True
+        if not reports:
+            return [WindowReport(self.partition, self.closed_through, [], [], idle=True)]
+        reports[-1] = reports[-1]._replace(idle=True)
+        return reports
+
+    def _close_through(self, through: int) -> list[WindowReport]:
+        if through <= self.closed_through:
+            return []
+        reports = [self._close(window) for window in sorted(self._open) if window <= through]
+        self.closed_through = through
+        if not reports or reports[-1].window < through:
+            reports.append(WindowReport(self.partition, through, [], []))
+        self._sweep((through + 1) * self._window_ms)
+        return reports
+
+    def _close(self, window: int) -> WindowReport:
+        end_ms = (window + 1) * self._window_ms
+        self._recent.difference_update(self._recent_by_window.pop(window))
+        cells: Counter[tuple[str, int, int, int]] = Counter()
+        rows = []
+        for account_id, seen in self._open.pop(window).items():
+            state = self._state(account_id, min(seen.times))
+            row = self._row(account_id, state, seen, window, end_ms)
+            rows.append(row)
+            self._count(state, row.profile, end_ms, cells)
+            if self._changed is not None:
+                self._changed.add(account_id)
+        return WindowReport(self.partition, window, rows, [Count(*cell, n) for cell, n in sorted(cells.items())])
+
+    def _state(self, account_id: str, first_ms: int) -> AccountState:
+        state = self._states.get(account_id)
+        if state is None and (record := self._packed.pop(account_id, None)) is not None:
+            state = AccountState.unpack(record)
+        if state is None or self._expired(state.last_ms, state.requests, first_ms):
+            state = AccountState(first_ms)
+        self._states[account_id] = state
+        return state
+
+    def _expired(self, last_ms: int, requests: int, now_ms: int) -> bool:
+        """Whether an account was idle for so long that it counts as new: the same whether it was swept yet or not."""
+        settings = self.settings.account
+        one_off = requests < settings.one_off_requests
+        return now_ms - last_ms > 1000 * (settings.one_off_retention_s if one_off else settings.retention_s)
+
+    def _row(self, account_id: str, state: AccountState, seen: AccountWindow, window: int, end_ms: int) -> Row:
+        surprise = state.surprise(len(seen.times))
+        state.learn(seen, self.settings.account)
+        identities = sorted(seen.identities, key=repr) if len(seen.identities) > 1 else list(seen.identities)
+        who = identities[-1]
+        standing = Standing(
+            who.plan if who.plan in self._strata else OTHER_STRATUM,
+            who.organization_id,
+            who.account_created_ms,
+            surprise,
+            self._models_of(seen.models),
+        )
+        profile = state.profile(account_id, window, end_ms, seen, standing)
+        links = self._links_of(identities[0])
+        if len(identities) > 1:
+            links = sorted({link for identity in identities[:MAX_IDENTITIES] for link in self._links_of(identity)})
+        templates = sorted(int(text, 16) for text in seen.templates)[:MAX_TEMPLATES]
+        return Row(profile, links, templates)
+
+    def _models_of(self, models: set[str]) -> tuple[str, ...]:
+        """Give the models in order; the same tuple for the same models, for a million accounts hold one each."""
+        ordered = tuple(sorted(models)) if len(models) > 1 else tuple(models)
+        return self._models.setdefault(ordered, ordered) if len(self._models) < MODEL_CACHE else ordered
+
+    def _links_of(self, identity: Identity) -> list[Link]:
+        links = self._links.get(identity)
+        if links is None:
+            if len(self._links) >= LINK_CACHE:
+                self._links.clear()
+            links = self._links[identity] = links_of(identity)
+        return links
+
+    def _count(
+        self, state: AccountState, profile: Profile, end_ms: int, cells: Counter[tuple[str, int, int, int]]
+    ) -> None:
+        place = min(int(profile.surprise * SURPRISE_BINS_PER_UNIT), 255)
+        cells[POOLED, Feature.SURPRISE, 0, place] += 1
+        cells[POOLED, Feature.WINDOW_REQUESTS, 0, log_steps(profile.requests) // 32] += 1
+        day = (end_ms - 1) // DAY_MS
+        daily = day > state.census_day
+        state.census_day = max(day, state.census_day)
+        for cell in census(profile, daily=daily):
+            cells[cell] += 1
+
+    def _sweep(self, now_ms: int) -> None:
+        """Once an hour of event time: pack idle accounts, forget those that were idle for too long."""
+        hour = now_ms // 3_600_000
+        if hour == self._swept_hour:
+            return
+        settings = self.settings.account
+        idle_before_ms = now_ms - settings.pack_after_s * 1000
+        for account_id in [name for name, state in self._states.items() if state.last_ms < idle_before_ms]:
+            self._packed[account_id] = self._states.pop(account_id).pack()
+        if hour // 24 != self._swept_hour // 24:
+            self._forget(now_ms)
+        self._swept_hour = hour
+
+    def _forget(self, now_ms: int) -> None:
+        for account_id, record in list(self._packed.items()):
+            if self._expired(*AccountState.peek(record), now_ms):
+                del self._packed[account_id]
+
+    def take_changed(self) -> dict[str, bytes]:
+        """Give the packed record of every account that changed since this was last asked."""
+        changed, self._changed = self._changed or set(), set()
+        return {name: record for name in sorted(changed) if (record := self.record(name)) is not None}
+
+    def record(self, account_id: str) -> bytes | None:
+        """Give the packed record of one account, None if it is not remembered."""
+        state = self._states.get(account_id)
+        return self._packed.get(account_id) if state is None else state.pack()
+
+    def account_ids(self) -> Iterator[str]:
+        """Name every account that is remembered."""
+        yield from self._states
+        yield from self._packed
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything but the accounts' records, as plain data."""
+        return {
+            "format": FORMAT,
+            "closed_through": self.closed_through,
+            "idle": self._idle,
+            "swept_hour": self._swept_hour,
+            "clock": self._clock.snapshot(),
+            "counts": [self.counts.used, self.counts.duplicates, self.counts.late, self.counts.ahead],
+            "recent": [[window, sorted(keys)] for window, keys in sorted(self._recent_by_window.items())],
+            "open": [
+                [window, [[name, seen.snapshot()] for name, seen in sorted(accounts.items())]]
+                for window, accounts in sorted(self._open.items())
+            ],
+        }
+
+    def restore(self, head: dict[str, Any], accounts: Iterable[tuple[str, bytes]]) -> None:
+        """Take over a snapshot and the accounts that belong to it; ValueError if another format wrote it."""
+        if head["format"] != FORMAT:
+            message = f"account stage snapshot of format {head['format']}, expected {FORMAT}"
+            raise ValueError(message)
+        self.closed_through, self._idle = head["closed_through"], head["idle"]
+        self._swept_hour = head["swept_hour"]
+        self._clock.restore(head["clock"])
+        self.counts = OutcomeCounts(*head["counts"])
+        self._recent_by_window = {window: list(keys) for window, keys in head["recent"]}
+        self._recent = {key for keys in self._recent_by_window.values() for key in keys}
+        self._open = {
+            window: {name: AccountWindow.restore(seen) for name, seen in opened} for window, opened in head["open"]
+        }
+        self._packed = dict(accounts)
+        self._states = {}

@@ -1,0 +1,50 @@
+"""The three stages in a row, in one process: what a replay runs."""
+
+from __future__ import annotations
+
+from streamer.detection.account_stage import AccountStage, OutcomeCounts
+from streamer.detection.cluster_stage import ClusterStage
+from streamer.detection.evidence import WindowReport
+from streamer.detection.link_stage import LinkStage
+from streamer.detection.records import Decision
+from streamer.detection.request import Request
+from streamer.detection.settings import DetectionSettings
+
+
+class Detector:
+    """Requests in, decisions out; `advance` after a batch, `finish` when the input has ended."""
+
+    def __init__(self, settings: DetectionSettings) -> None:
+        self.accounts = AccountStage(settings)
+        self.links = LinkStage(settings, sources=1)
+        self.clusters = ClusterStage(settings, sources=1)
+        self.observe = self.accounts.observe
+
+    @property
+    def counts(self) -> OutcomeCounts:
+        """What became of the requests so far."""
+        return self.accounts.counts
+
+    def observe_all(self, requests: list[Request]) -> list[Decision]:
+        """Take in a batch and close what it completes."""
+        observe = self.observe
+        for request in requests:
+            observe(request)
+        return self.advance()
+
+    def advance(self) -> list[Decision]:
+        """Close every window that the watermark has passed."""
+        return self._pass_on(self.accounts.advance(self.accounts.watermark_ms))
+
+    def finish(self) -> list[Decision]:
+        """Close everything that is open: the input has ended."""
+        return self._pass_on(self.accounts.drain())
+
+    def _pass_on(self, reports: list[WindowReport]) -> list[Decision]:
+        decisions: list[Decision] = []
+        for report in reports:
+            self.links.observe(report)
+            for suspects in self.links.advance():
+                self.clusters.observe(suspects)
+            decisions += self.clusters.advance()
+        return decisions

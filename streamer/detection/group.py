@@ -1,0 +1,210 @@
+"""Stage 2's question: is this group of accounts, taken together, improbable?
+
+Each account's features come as normal scores against the lagged population. A group is judged by families that do not
+follow from one another; what formed the group is no evidence about it. Two of the families, evenness and rhythm, are
+traces of control (a scheduler behind many accounts); the others follow from common cause as well.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from streamer.detection.evidence import Candidate, EvidenceItem, Profile
+from streamer.detection.population import PROFILE_FEATURES, Feature, Reference
+from streamer.detection.settings import GroupSettings
+
+MIN_FAMILIES = 2
+FORMED_BY = {"signup_cohort": "newness"}
+FLOOR_LOG10 = -300.0
+Scores = tuple[float | None, ...]
+Column = npt.NDArray[np.float64]
+
+
+class Member:
+    """An account of a group, as it last was; its scores are looked up once for each reference."""
+
+    __slots__ = ("_epoch", "_scores", "profile")
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        self._epoch: int | None = None
+        self._scores: Scores = ()
+
+    def scores(self, reference: Reference) -> Scores:
+        """Give the normal scores in the order of `PROFILE_FEATURES`."""
+        if self._epoch != reference.epoch:
+            self._epoch, self._scores = reference.epoch, reference.scores(self.profile)
+        return self._scores
+
+
+class Judgement(NamedTuple):
+    """What a group test found: the evidence that counts, and the probability of all families taken together."""
+
+    evidence: list[EvidenceItem]
+    log10_p: float
+
+
+def log10_of(p: float) -> float:
+    """Give log10 of a probability, bounded below so that it stays a number."""
+    return max(FLOOR_LOG10, math.log10(p)) if p > 0 else FLOOR_LOG10
+
+
+def upper_tail(z: float) -> float:
+    """Give log10 P(Z > z) for a standard normal, accurate far into the tail."""
+    return max(FLOOR_LOG10, float(special.log_ndtr(-z)) / math.log(10))
+
+
+def fisher(log10_ps: Sequence[float]) -> float:
+    """Combine independent probabilities (Fisher 1932); log10 in, log10 out.
+
+    >>> round(fisher([-2.0, -2.0]), 2)
+    -2.99
+    """
+    statistic = -2.0 * math.log(10) * sum(log10_ps)
+    p = float(special.chdtrc(2 * len(log10_ps), statistic))
+    if p > 0:
+        return log10_of(p)
+    half, k = statistic / 2, len(log10_ps)
+    return max(FLOOR_LOG10, (-half + (k - 1) * math.log(half) - math.lgamma(k)) / math.log(10))
+
+
+class Table:
+    """The members of a group with their scores, column by column."""
+
+    def __init__(self, members: Sequence[Member], reference: Reference) -> None:
+        self.profiles = [member.profile for member in members]
+        self.reference = reference
+        self._rows = [member.scores(reference) for member in members]
+
+    def column(self, feature: int) -> Column:
+        """Give the scores of a feature, without the members of which it is not known."""
+        place = PROFILE_FEATURES.index(feature)
+        return np.array([score for row in self._rows if (score := row[place]) is not None])
+
+    def volume_scores(self) -> list[float | None]:
+        """Give the volume score of every member."""
+        return [row[0] for row in self._rows]
+
+
+def _mean_test(values: Column, correlation: float) -> tuple[float, float]:
+    """Test whether a mean is above the population's, given what common cause explains: (mean, log10 p)."""
+    size = len(values)
+    mean = float(values.mean())
+    return mean, upper_tail(mean * math.sqrt(size / (1 + (size - 1) * correlation)))
+
+
+def evenness(table: Table, settings: GroupSettings) -> EvidenceItem | None:
+    """Test whether the accounts are used more equally than people use theirs.
+
+    Chi-square of the scatter of the volume scores against `evenness_floor_ratio` of the population's: an honest group
+    may be that much more alike than strangers are.
+    """
+    volumes = table.column(Feature.VOLUME)
+    classes = Counter(profile.span_class for profile in table.profiles)
+    histogram = table.reference.histogram(Feature.VOLUME, bucket=max(classes, key=lambda c: (classes[c], c)))
+    counts = sorted(profile.requests_24h for profile in table.profiles)
+    median = counts[len(counts) // 2]
+    if histogram is None or len(volumes) < settings.min_accounts or median < settings.min_requests:
+        return None
+    variance = float(volumes.var(ddof=1))
+    floor = max(histogram.spread * settings.evenness_floor_ratio, 1e-9)
+    p = special.gammainc((len(volumes) - 1) / 2, (len(volumes) - 1) * variance / floor / 2)
+    low, high = counts[len(counts) // 10], counts[-1 - len(counts) // 10]
+    statement = (
+        f"{len(volumes)} accounts are used alike: {low} to {high} requests in 24 h (middle 80%, median {median}), "
+        f"a scatter of {variance:.2f} where people's is {histogram.spread:.2f}"
+    )
+    return EvidenceItem("evenness", statement, round(variance, 4), round(histogram.spread, 4), log10_of(float(p)))
+
+
+def rhythm(table: Table, settings: GroupSettings) -> EvidenceItem | None:
+    """Test whether requests come without sessions and without a human day: the stronger of gaps and hours."""
+    found: list[tuple[float, float, str]] = []
+    for feature, words in (
+        (Feature.RHYTHM, "gaps between requests are more regular than"),
+        (Feature.HOURS, "activity is spread over the day more evenly than"),
+    ):
+        values = -table.column(feature)
+        if len(values) >= settings.min_accounts:
+            mean, log10_p = _mean_test(values, settings.rhythm_correlation)
+            found.append((log10_p, mean, words))
+    if not found:
+        return None
+    log10_p, mean, words = min(found)
+    share = 100 * float(special.ndtr(mean))
+    statement = f"the {words} those of {share:.0f}% of accounts with as many requests, on average over the group"
+    return EvidenceItem("rhythm", statement, round(mean, 3), 0.0, min(0.0, log10_p + math.log10(len(found))))
+
+
+def _cause(feature: int, family: str, sign: int, words: str) -> Callable[[Table, GroupSettings], EvidenceItem | None]:
+    def test(table: Table, settings: GroupSettings) -> EvidenceItem | None:
+        values = sign * table.column(feature)
+        if len(values) < settings.min_accounts:
+            return None
+        mean, log10_p = _mean_test(values, settings.cause_correlation)
+        share = 100 * float(special.ndtr(mean))
+        statement = f"{words} {share:.0f}% of accounts of the same plan, on average over the group"
+        return EvidenceItem(family, statement, round(mean, 3), 0.0, log10_p)
+
+    return test
+
+
+Test = Callable[[Table, GroupSettings], EvidenceItem | None]
+CONTROL: dict[str, Test] = {"evenness": evenness, "rhythm": rhythm}
+CAUSE: dict[str, Test] = {
+    "volume": _cause(Feature.VOLUME, "volume", 1, "more requests than"),
+    "output": _cause(Feature.OUTPUT, "output", 1, "longer answers than"),
+    "newness": _cause(Feature.AGE, "newness", -1, "newer than"),
+}
+
+
+def accountable(table: Table, settings: GroupSettings) -> str | None:
+    """Give the organization that nearly all of the group belongs to and that answers for it, if there is one."""
+    owners = Counter(profile.organization for profile in table.profiles if profile.organization)
+    if not owners:
+        return None
+    (name, count) = max(owners.items(), key=lambda item: (item[1], item[0]))
+    return name if count >= settings.organization_ratio * len(table.profiles) else None
+
+
+def judge(link_kind: str, table: Table, settings: GroupSettings) -> Judgement | None:
+    """Test a group; None unless two families speak, at least one of them a clear trace of control."""
+    if len(table.profiles) < settings.min_accounts or accountable(table, settings):
+        return None
+    skipped = FORMED_BY.get(link_kind)
+    tested = [item for test in CONTROL.values() if (item := test(table, settings)) is not None]
+    if not any(item.log10_p <= settings.control_log10_p for item in tested):
+        return None
+    causes = (test(table, settings) for family, test in CAUSE.items() if family != skipped)
+    tested += [item for item in causes if item is not None]
+    speaking = sorted((i for i in tested if i.log10_p <= settings.family_log10_p), key=lambda i: i.log10_p)
+    if len(speaking) < MIN_FAMILIES:
+        return None
+    return Judgement(speaking, fisher([item.log10_p for item in tested]))
+
+
+def candidates(table: Table) -> list[Candidate]:
+    """Name the accounts that are typical of the group; a person who shares the attribute by chance is seldom typical.
+
+    Typical is within three robust deviations of the group's median volume score (Hampel 1974), a deviation being at
+    least a quarter of the population's.
+    """
+    volumes = table.column(Feature.VOLUME)
+    if not len(volumes):
+        return []
+    median = float(np.median(volumes))
+    width = max(1.4826 * float(np.median(np.abs(volumes - median))), 0.25) * 3
+    found = []
+    for profile, volume in zip(table.profiles, table.volume_scores(), strict=True):
+        score = 0.0 if volume is None else 1 - abs(volume - median) / width
+        if score > 0:
+            seen = (profile.first_seen_ms, profile.total_requests, profile.total_output_tokens, profile.models)
+            found.append(Candidate(profile.account_id, round(score, 4), *seen))
+    return found

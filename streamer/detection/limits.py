@@ -1,0 +1,69 @@
+"""Verdict and policy make limits: capped, expiring, in shadow mode until an operator says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from streamer.detection.records import Alert, Limit, LimitLifted
+from streamer.detection.settings import LimitSettings
+
+
+class LimitBook:
+    """Knows which accounts are limited by which alert, until when, and proposes no more than policy allows."""
+
+    def __init__(self, settings: LimitSettings) -> None:
+        self._settings = settings
+        self._held: dict[str, tuple[str, int]] = {}
+
+    def __len__(self) -> int:
+        """Count the accounts under a limit."""
+        return len(self._held)
+
+    def propose(self, alert: Alert, accounts: Iterable[str], now_ms: int) -> list[Limit]:
+        """Give new limits, and renewals of those past half their life, for the accounts of a firing alert."""
+        settings = self._settings
+        if alert.status != "firing" or alert.severity not in settings.severities:
+            return []
+        life_ms = settings.expires_after_s * 1000
+        issued = []
+        for account_id in sorted(accounts):
+            held = self._held.get(account_id)
+            if account_id in settings.allow or (held is not None and held[1] - now_ms > life_ms / 2):
+                continue
+            if held is None and len(self._held) >= settings.max_accounts:
+                break
+            self._held[account_id] = (alert.alert_id, now_ms + life_ms)
+            issued.append(
+                Limit(
+                    account_id=account_id,
+                    action=settings.action,
+                    requests_per_minute=settings.requests_per_minute,
+                    mode=settings.mode,
+                    alert_id=alert.alert_id,
+                    reason=alert.summary,
+                    issued_at=now_ms,
+                    expires_at=now_ms + life_ms,
+                )
+            )
+        return issued
+
+    def lift(self, alert_id: str, now_ms: int) -> list[LimitLifted]:
+        """Take back every limit of an alert."""
+        lifted = sorted(name for name, (by, _) in self._held.items() if by == alert_id)
+        for name in lifted:
+            del self._held[name]
+        return [LimitLifted(name, alert_id, now_ms) for name in lifted]
+
+    def expire(self, now_ms: int) -> None:
+        """Forget limits that have run out by themselves."""
+        for name in [name for name, (_, until_ms) in self._held.items() if until_ms <= now_ms]:
+            del self._held[name]
+
+    def snapshot(self) -> list[Any]:
+        """Plain data from which `restore` makes the same book."""
+        return [[name, by, until_ms] for name, (by, until_ms) in sorted(self._held.items())]
+
+    def restore(self, state: list[Any]) -> None:
+        """Take over what `snapshot` gave."""
+        self._held = {name: (by, until_ms) for name, by, until_ms in state}

@@ -1,0 +1,115 @@
+"""What accounts can share: the links of a request, their keys, and what was seen of each so far."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+TEMPLATE = "template"
+KINDS = (
+    "payment",
+    "address_block",
+    "device",
+    "client_stack",
+    "system_prompt",
+    TEMPLATE,
+    "signup_cohort",
+)
+_BLOCK_PAIRS = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
+HOUR_MS = 3_600_000
+TEMPLATE_KEYS = len(_BLOCK_PAIRS)
+_MIX = np.uint64(0x9E37_79B9_7F4A_7C15)
+Keys = npt.NDArray[np.uint64]
+
+
+class Identity(NamedTuple):
+    """The attributes of a request that may tie its account to others."""
+
+    client_ip: str | None = None
+    user_agent: str | None = None
+    tls_fingerprint: str | None = None
+    device_id: str | None = None
+    payment_fingerprint: str | None = None
+    email_domain: str | None = None
+    system_prompt_hash: str | None = None
+    account_created_ms: int | None = None
+    plan: str | None = None
+    organization_id: str | None = None
+
+
+class Link(NamedTuple):
+    """One value that accounts may share; `key` is the same 64 bits in every process."""
+
+    key: int
+    kind: str
+    value: str
+
+
+def stable_key(kind: str, value: str) -> int:
+    """Hash a value of a kind to 64 bits that do not depend on the process.
+
+    >>> stable_key("payment", "pf_1") == stable_key("payment", "pf_1") != stable_key("device", "pf_1")
+    True
+    """
+    return int.from_bytes(blake2b(f"{kind}\0{value}".encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+
+
+def address_block(address: str) -> str | None:
+    """Give the /24 of an IPv4 and the /48 of an IPv6 address; None for what is no address.
+
+    >>> address_block("192.0.2.77"), address_block("2001:db8:1:2::3"), address_block("?")
+    ('192.0.2.0/24', '2001:db8:1::/48', None)
+    """
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    bits, width = (24, 32) if parsed.version == 4 else (48, 128)  # noqa: PLR2004 - the two versions of IP
+    network = (int(parsed) >> (width - bits)) << (width - bits)
+    return f"{type(parsed)(network)}/{bits}"
+
+
+def links_of(identity: Identity) -> list[Link]:
+    """Give the links of an identity; what is absent binds nobody."""
+    values: list[tuple[str, str]] = []
+    if identity.payment_fingerprint:
+        values.append(("payment", identity.payment_fingerprint))
+    if identity.client_ip and (block := address_block(identity.client_ip)):
+        values.append(("address_block", block))
+    if identity.device_id:
+        values.append(("device", identity.device_id))
+    if identity.user_agent or identity.tls_fingerprint:
+        values.append(("client_stack", f"{identity.user_agent or '-'} | {identity.tls_fingerprint or '-'}"))
+    if identity.system_prompt_hash:
+        values.append(("system_prompt", identity.system_prompt_hash))
+    if identity.account_created_ms is not None:
+        hour = identity.account_created_ms // HOUR_MS
+        values.append(("signup_cohort", f"{hour}|{identity.email_domain or '-'}|{identity.plan or '-'}"))
+    return [Link(stable_key(kind, value), kind, value) for kind, value in values]
+
+
+def template_keys(simhashes: Sequence[int]) -> Keys:
+    """Give the six keys of each 64-bit SimHash, one row each: every pair of its four 16-bit blocks.
+
+    Two prompts that differ in at most two bits share at least one key, for two bits touch at most two blocks
+    (Manku, Jain & Das Sarma 2007, section 3).
+
+    >>> a, b = template_keys([0x0123_4567_89AB_CDEF, 0x0123_4567_89AB_CDEE]).tolist()
+    >>> len(set(a) & set(b))
+    3
+    """
+    values = np.array(simhashes, dtype=np.uint64)
+    blocks = [values >> np.uint64(shift) & np.uint64(0xFFFF) for shift in (48, 32, 16, 0)]
+    pairs = [
+        (np.uint64((pair + 1) << 32) | blocks[a] << np.uint64(16) | blocks[b]) * _MIX
+        for pair, (a, b) in enumerate(_BLOCK_PAIRS)
+    ]
+    keys = np.stack(pairs, axis=1)
+    return keys ^ keys >> np.uint64(29)

@@ -1,0 +1,73 @@
+"""What comes out: the records of the contract, with times as event-time milliseconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from streamer.detection.evidence import EvidenceItem
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One revision of an alert; `alert_id` is the same for all of them."""
+
+    alert_id: str
+    revision: int
+    status: str
+    kind: str
+    severity: str
+    summary: str
+    cluster_id: str | None
+    started_at: int
+    detected_at: int
+    updated_at: int
+    resolved_at: int | None
+    score: float
+    false_alarm_rate: float
+    account_count: int
+    accounts: tuple[str, ...]
+    request_count: int
+    output_tokens: int
+    models: tuple[str, ...]
+    evidence: tuple[EvidenceItem, ...]
+    limits_proposed: int
+    runbook: str
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """An account was named as part of a cluster, or is no longer."""
+
+    account_id: str
+    cluster_id: str
+    since: int
+    score: float
+    evidence: tuple[str, ...]
+    status: str = "member"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What the gateway is asked to do about an account; None in `requests_per_minute` for a block."""
+
+    account_id: str
+    action: str
+    requests_per_minute: int | None
+    mode: str
+    alert_id: str
+    reason: str
+    issued_at: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class LimitLifted:
+    """A limit that no longer holds; a tombstone on the topic."""
+
+    account_id: str
+    alert_id: str
+    lifted_at: int
+    reason: str = field(default="alert resolved")
+
+
+Decision = Alert | Membership | Limit | LimitLifted

@@ -1,0 +1,144 @@
+"""Every number that the detector can be told, with the reason for its default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+HOUR_S = 3600
+DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSettings:
+    """Event time: how long a window is and how long it waits for stragglers."""
+
+    window_s: int = 300
+    lateness_s: int = 300
+
+    def __post_init__(self) -> None:
+        if self.window_s < 1 or HOUR_S % self.window_s:
+            message = f"window_s must divide an hour ({HOUR_S} s), found {self.window_s}"
+            raise ValueError(message)
+        if self.lateness_s < 0:
+            message = f"lateness_s must not be negative, found {self.lateness_s}"
+            raise ValueError(message)
+
+    @property
+    def window_ms(self) -> int:
+        """Length of a window in milliseconds."""
+        return self.window_s * 1000
+
+    def windows(self, seconds: float) -> int:
+        """How many windows `seconds` are, at least one."""
+        return max(1, round(seconds / self.window_s))
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSettings:
+    """What is remembered of one account."""
+
+    baseline_half_life_s: int = 7 * DAY_S
+    pack_after_s: int = 2 * HOUR_S
+    retention_s: int = 30 * DAY_S
+    one_off_retention_s: int = 2 * DAY_S
+    one_off_requests: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceSettings:
+    """The population that accounts are judged against: lagged, so that a campaign is not its own null."""
+
+    epoch_s: int = 6 * HOUR_S
+    lag_epochs: int = 1
+    memory_epochs: int = 28
+    warm_up_s: int = DAY_S
+    min_accounts: int = 200
+    strata: tuple[str, ...] = ("free", "subscription", "payg", "enterprise", "education")
+    min_stratum_accounts: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSettings:
+    """What accounts can share and how much of it is remembered."""
+
+    shards: int = 64
+    sighting_slots: int = 32_768
+    sighting_memory_s: int = DAY_S
+    max_groups_per_shard: int = 20_000
+    max_members: int = 50_000
+    hub_ratio: float = 0.10
+    hub_min_accounts: int = 200
+    horizon_s: int = DAY_S
+    idle_s: int = 2 * DAY_S
+    judge_every_s: int = HOUR_S
+    judge_growth_ratio: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSettings:
+    """How alike the accounts of an honest group may be before it is odd.
+
+    The correlations are what common cause alone explains (a class, a firm, a tool): the mean of `m` accounts that share
+    a cause scatters like that of `m / (1 + (m - 1) * correlation)` strangers.
+    """
+
+    min_accounts: int = 8
+    min_requests: int = 4
+    evenness_floor_ratio: float = 0.35
+    rhythm_correlation: float = 0.10
+    cause_correlation: float = 0.30
+    control_log10_p: float = -4.0
+    family_log10_p: float = -2.0
+    organization_ratio: float = 0.80
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """The false alarms a day that each severity may cost, and the life of an alert."""
+
+    critical_per_day: float = 0.01
+    warning_per_day: float = 0.1
+    info_per_day: float = 1.0
+    account_min_requests: int = 200
+    account_excess_ratio: float = 4.0
+    resolve_after_s: int = 12 * HOUR_S
+    update_every_s: int = HOUR_S
+    growth_ratio: float = 0.2
+    overlap_ratio: float = 0.3
+    min_overlap: int = 3
+    runbook: str = "deploy/runbooks/campaign.md"
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """Policy: what a firing alert asks of the gateway. Shadow until an operator says otherwise."""
+
+    mode: str = "shadow"
+    action: str = "throttle"
+    requests_per_minute: int = 2
+    severities: tuple[str, ...] = ("critical", "warning")
+    expires_after_s: int = DAY_S
+    max_accounts: int = 50_000
+    allow: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, found, allowed in (
+            ("mode", self.mode, ("shadow", "enforce")),
+            ("action", self.action, ("throttle",)),
+        ):
+            if found not in allowed:
+                message = f"{name} must be one of {', '.join(allowed)}, found {found!r}"
+                raise ValueError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionSettings:
+    """All of the above."""
+
+    window: WindowSettings = field(default_factory=WindowSettings)
+    account: AccountSettings = field(default_factory=AccountSettings)
+    reference: ReferenceSettings = field(default_factory=ReferenceSettings)
+    link: LinkSettings = field(default_factory=LinkSettings)
+    group: GroupSettings = field(default_factory=GroupSettings)
+    alert: AlertSettings = field(default_factory=AlertSettings)
+    limit: LimitSettings = field(default_factory=LimitSettings)

@@ -1,0 +1,63 @@
+"""Remembers, in constant memory, which account was last seen on a link value, to notice the second one."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from streamer.detection.links import Keys
+
+ACCOUNT_BITS = np.uint64(28)
+EPOCH_BITS = np.uint64(8)
+TAG_SHIFT = ACCOUNT_BITS + EPOCH_BITS
+ACCOUNT_MASK = np.uint64((1 << 28) - 1)
+EPOCH_MASK = np.uint64(0xFF)
+Flags = npt.NDArray[np.bool_]
+
+
+class Sightings:
+    """One table of slots for each shard; a newer value takes an older one's slot.
+
+    A slot holds 28 bits of the key, 8 bits of time and 28 bits of the account. A million invented values cost nothing,
+    and a value that was pushed out costs a later notice, not a wrong one. Shards do not share slots, so the same
+    values meet in a replay, where one process has all shards, and in a live run, where each has some.
+    """
+
+    def __init__(self, shards: int, slots: int) -> None:
+        if slots & (slots - 1) or shards < 1:
+            message = f"slots must be a power of two and shards at least 1, found {slots} and {shards}"
+            raise ValueError(message)
+        self._shards = np.uint64(shards)
+        self._slots_per_shard = np.uint64(slots)
+        self._slots = np.zeros(shards * slots, dtype=np.uint64)
+
+    def shared(self, keys: Keys, accounts: Keys, epoch: int) -> Flags:
+        """Note accounts on values; say for each whether another was on that value now, in this epoch or the last.
+
+        `keys` and `accounts` run side by side; accounts are 64-bit keys of which 28 bits are kept.
+        """
+        if not len(keys):
+            return np.zeros(0, dtype=np.bool_)
+        accounts = accounts & ACCOUNT_MASK
+        order = np.lexsort((accounts, keys))
+        ordered, owners = keys[order], accounts[order]
+        starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+        ends = np.append(starts[1:], len(ordered)) - 1
+        values, first, last = ordered[starts], owners[starts], owners[ends]
+        places = (values % self._shards) * self._slots_per_shard + (values >> np.uint64(8)) % self._slots_per_shard
+        found = self._slots[places]
+        now = np.uint64(epoch & 0xFF)
+        fresh = (found >> TAG_SHIFT == values >> TAG_SHIFT) & (((now - (found >> ACCOUNT_BITS)) & EPOCH_MASK) <= 1)
+        met = fresh & (found & ACCOUNT_MASK != first)
+        self._slots[places[~met]] = (values >> TAG_SHIFT << TAG_SHIFT | now << ACCOUNT_BITS | first)[~met]
+        shared = np.empty(len(keys), dtype=np.bool_)
+        shared[order] = np.repeat(met | (first != last), ends - starts + 1)
+        return shared
+
+    def snapshot(self) -> bytes:
+        """All slots, little-endian."""
+        return self._slots.astype("<u8").tobytes()
+
+    def restore(self, state: bytes) -> None:
+        """Take over what `snapshot` gave."""
+        self._slots = np.frombuffer(state, dtype="<u8").astype(np.uint64)
