@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import msgspec
 import numpy as np
 
-from streamer.simulation.catalogue import CAPABILITIES, LANGUAGES, MAIL_DOMAINS, MODELS, NETWORKS, PLANS, STACKS
+from streamer.simulation.catalogue import (
+    CAPABILITIES,
+    LANGUAGES,
+    MAIL_DOMAINS,
+    MODELS,
+    NETWORKS,
+    PLANS,
+    STACKS,
+    Network,
+)
+from streamer.simulation.identity import DAY_MS
 from streamer.simulation.randomness import mix
 from streamer.simulation.rhythm import HOUR_MS
 
@@ -16,10 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from streamer.simulation.identity import Accounts
+    from streamer.simulation.randomness import Integers, Words
     from streamer.simulation.requests import Requests
 
 _K = TypeVar("_K")
 _KEPT: Final = 200_000
+_BLOCKS: Final = np.array([network.blocks for network in NETWORKS], dtype=np.uint64)
 _SECONDS: Final = [f"{second:02d}." for second in range(60)]
 _MILLISECONDS: Final = [f'{millisecond:03d}Z",' for millisecond in range(1000)]
 _SIGNUP: Final = frozenset({"account_created_at", "plan", "payment_fingerprint", "email_domain", "device_id"})
@@ -75,7 +87,7 @@ class Encoder:
         self._accounts = accounts
         self._absent = absent
         self._who: dict[int, str] = {}
-        self._where: dict[tuple[int, int, int], str] = {}
+        self._where: dict[tuple[int, int, int, int], str] = {}
         self._what: dict[tuple[Any, ...], str] = {}
 
     def lines(self, requests: Requests, event_ids: list[int]) -> list[bytes]:
@@ -118,7 +130,7 @@ class Encoder:
 
     def _fragment(self, fields: dict[str, Any]) -> str:
         kept = {name: value for name, value in fields.items() if value is not None and name not in self._absent}
-        return json.dumps(kept, separators=(",", ":"))[1:-1] + "," if kept else ""
+        return msgspec.json.encode(kept).decode()[1:-1] + "," if kept else ""
 
     def _whom(self, requests: Requests) -> list[str]:
         known = _bounded(self._who)
@@ -134,7 +146,7 @@ class Encoder:
             {
                 "account_id": account_id(int(of.key[number])),
                 "organization_id": f"org_{organization:016x}" if organization else None,
-                "api_key_id": f"key_{int(mix(of.key[number], 1)[0]):016x}",
+                "api_key_id": f"key_{int(of.api_key[number]):016x}",
                 "account_created_at": _date(int(of.created_ms[number])),
                 "plan": PLANS[of.plan[number]],
                 "payment_fingerprint": f"pay_{payment:016x}" if payment else None,
@@ -144,21 +156,31 @@ class Encoder:
 
     def _places(self, requests: Requests) -> list[str]:
         known = _bounded(self._where)
-        account = requests["account"]
+        account, place = requests["account"], requests["place"]
         # Leases do not all end at midnight.
-        phase = (self._accounts.host[account, 0] % np.uint64(86_400_000)).astype(np.int64)
+        phase = (self._accounts.host[account, 0] % np.uint64(DAY_MS)).astype(np.int64)
         lease = (requests["time_ms"] + phase) // self._accounts.lease_ms[account]
-        keys = zip(account.tolist(), requests["place"].tolist(), lease.tolist(), strict=True)
-        return [known.get(key) or known.setdefault(key, self._place(*key)) for key in keys]
+        block, host = self._addresses(account, place, lease)
+        rows = zip(account.tolist(), place.tolist(), block.tolist(), host.tolist(), strict=True)
+        return [known.get(row) or known.setdefault(row, self._place(*row)) for row in rows]
 
-    def _place(self, number: int, place: int, lease: int) -> str:
+    def _addresses(self, account: Integers, place: Integers, lease: Integers) -> tuple[Words, Words]:
+        """Block of the operator and host in it, as random words that last as long as the lease."""
+        of = self._accounts
+        network, block = of.network[account, place], of.block[account, place]
+        block = np.where(of.roaming[account] == 1, mix(block, lease), block)
+        return mix(network, block % _BLOCKS[network]), mix(of.host[account, place], lease)
+
+    def _place(self, number: int, place: int, block: int, host: int) -> str:
         of = self._accounts
         network = NETWORKS[of.network[number, place]]
         stack = STACKS[of.stack[number, place]]
         device = int(of.device[number, place])
+        # Two in five households of an operator that has IPv6 come by it.
+        modern = network.ipv6 > 0 and int(of.host[number, place]) % 5 < 2  # noqa: PLR2004
         return self._fragment(
             {
-                "client_ip": _address(of, number, place, lease),
+                "client_ip": _ipv6(network, block, host) if modern else _ipv4(network, block, host),
                 "asn": network.asn,
                 "country": network.country,
                 "user_agent": stack.user_agent,
@@ -208,20 +230,13 @@ def _domain(public: int, own: int) -> str:
     return MAIL_DOMAINS[public][0] if public >= 0 else f"{own % 0xFFFFFFFF:08x}.com"
 
 
-def _address(of: Accounts, number: int, place: int, lease: int) -> str:
-    row = int(of.network[number, place])
-    network = NETWORKS[row]
-    block = of.block[number, place]
-    if of.roaming[number]:
-        block = mix(block, lease)[0]
-    position = int(mix(row, int(block) % network.blocks)[0])
-    host = int(mix(of.host[number, place], lease)[0])
-    # Two in five households of an operator that has IPv6 come by it.
-    if network.ipv6 and int(of.host[number, place]) % 5 < 2:  # noqa: PLR2004
-        return str(IPv6Address(network.ipv6 | (position & 0xFFFF) << 80 | (host & ((1 << 64) - 1))))
+def _ipv4(network: Network, block: int, host: int) -> str:
     base = int(IPv4Address(network.ipv4))
-    blocks = 1 << (24 - network.ipv4_length)
-    return str(IPv4Address(base + (position % blocks << 8) + host % 254 + 1))
+    return str(IPv4Address(base + (block % (1 << (24 - network.ipv4_length)) << 8) + host % 254 + 1))
+
+
+def _ipv6(network: Network, block: int, host: int) -> str:
+    return str(IPv6Address(network.ipv6 | (block & 0xFFFF) << 80 | host))
 
 
 def _timestamps(time_ms: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[str]:

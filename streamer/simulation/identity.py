@@ -30,6 +30,7 @@ class Accounts:
     """
 
     key: Words
+    api_key: Words
     created_ms: Integers
     start_ms: Integers
     end_ms: Integers
@@ -95,6 +96,7 @@ def found_accounts(
     devices = np.stack([members.draw("device"), mix(place_two, 5)], axis=1)
     return Accounts(
         key=mix(members.salt, 1, np.arange(count)),
+        api_key=mix(members.salt, 2, np.arange(count)),
         created_ms=created,
         start_ms=np.maximum(begins_ms, created + 120_000),
         end_ms=ends_ms,
