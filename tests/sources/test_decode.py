@@ -1,0 +1,319 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamer.sources.batch import Batch
+from streamer.sources.decode import Decoder
+from streamer.sources.event import RequestEvent
+from streamer.sources.fields import REQUIRED, TYPES
+from tests.sources.examples import FULL, JSON_VALUES, event, line
+
+NOW_MS = 1_793_000_000_000
+
+
+def decode(message: bytes, **options: Any) -> Batch:
+    return Decoder(**options).decode(message)
+
+
+def only(batch: Batch) -> RequestEvent:
+    assert not batch.rejects
+    assert len(batch.events) == 1
+    return batch.events[0]
+
+
+def reasons(batch: Batch) -> list[str]:
+    return [reject.reason for reject in batch.rejects]
+
+
+def test_every_field_of_the_contract_is_read() -> None:
+    found = only(decode(json.dumps(FULL).encode()))
+    assert {name: getattr(found, name) for name in FULL if name != "timestamp"} == {
+        name: value for name, value in FULL.items() if name != "timestamp"
+    }
+    assert found.timestamp_ms == 1_793_534_400_123
+    assert found.account_created_ms == 1_777_000_000_000
+
+
+def test_the_fields_are_those_of_the_published_schema(root: Any) -> None:
+    schema = root.parent / "shared" / "contract" / "event.schema.json"
+    if not schema.is_file():
+        pytest.skip("the contract is not beside the repository")
+    assert set(json.loads(schema.read_text())["properties"]) == set(RequestEvent.__struct_fields__)
+
+
+@pytest.mark.parametrize(
+    "text, expected_ms",
+    [
+        (b"1793000000000", 1_793_000_000_000),
+        (b'"2026-10-26T07:33:20Z"', 1_793_000_000_000),
+        (b'"2026-10-26T09:33:20.5+02:00"', 1_793_000_000_500),
+        (b'"2026-10-26T07:33:20.999999Z"', 1_793_000_000_999),
+        (b"1793000000000.0", 1_793_000_000_000),
+    ],
+)
+def test_times_are_milliseconds_whatever_they_were(text: bytes, expected_ms: int) -> None:
+    message = line(timestamp=0).replace(b'"timestamp": 0', b'"timestamp": ' + text)
+    assert only(decode(message)).timestamp_ms == expected_ms
+
+
+@pytest.mark.parametrize(
+    "changes, reason",
+    [
+        *(({name: ...}, "missing_field") for name in REQUIRED),
+        *(({name: None}, "missing_field") for name in REQUIRED),
+        *(({name: True}, "wrong_type") for name in REQUIRED),
+        *(({name: [1]}, "wrong_type") for name in REQUIRED),
+        ({"event_id": 7}, "wrong_type"),
+        ({"event_id": ""}, "out_of_range"),
+        ({"event_id": "x" * 129}, "out_of_range"),
+        ({"account_id": ""}, "out_of_range"),
+        ({"account_id": "x" * 257}, "out_of_range"),
+        ({"model": "x" * 129}, "out_of_range"),
+        ({"timestamp": "2026-01-01T00:00:00"}, "wrong_type"),
+        ({"timestamp": "yesterday"}, "wrong_type"),
+        ({"timestamp": 1.5}, "wrong_type"),
+        ({"timestamp": 1_793_000_000}, "timestamp_out_of_range"),
+        ({"timestamp": -1}, "timestamp_out_of_range"),
+        ({"timestamp": 10**30}, "timestamp_out_of_range"),
+        ({"timestamp": "1999-12-31T23:59:59Z"}, "timestamp_out_of_range"),
+        ({"timestamp": "2100-01-01T00:00:01Z"}, "timestamp_out_of_range"),
+        ({"timestamp": "0001-01-01T00:00:00+10:00"}, "timestamp_out_of_range"),
+    ],
+)
+def test_a_wrong_required_field_rejects_the_event(changes: dict[str, Any], reason: str) -> None:
+    values = {name: value for name, value in event(**changes).items() if value is not ...}
+    message = json.dumps(values).encode()
+    batch = decode(message)
+    assert (batch.events, reasons(batch)) == ([], [reason])
+    assert batch.rejects[0].raw == message
+    assert batch.rejects[0].detail.startswith(next(iter(changes)))
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("client_ip", "not an address"),
+        ("client_ip", "10.0.0.256"),
+        ("client_ip", "fe80::1%eth0"),
+        ("client_ip", 7),
+        ("prompt_simhash", "0123456789ABCDEF"),
+        ("prompt_simhash", "0123"),
+        ("prompt_simhash", "0123456789abcdeg"),
+        ("account_created_at", "2026-01-01T00:00:00"),
+        ("account_created_at", 1_777_000_000),
+        ("account_created_at", 10**40),
+        ("input_tokens", -1),
+        ("input_tokens", 10**12),
+        ("input_tokens", "12"),
+        ("input_tokens", 1.5),
+        ("status", True),
+        ("status", "200"),
+        ("stream", 1),
+        ("duration_ms", -0.5),
+        ("asn", -1),
+        ("plan", {"name": "free"}),
+        ("system_prompt", ["text"]),
+        ("prompt", 12),
+    ],
+)
+def test_a_wrong_optional_field_costs_that_field_alone(name: str, value: object) -> None:
+    batch = decode(json.dumps(FULL | {name: value}).encode())
+    found = only(batch)
+    assert getattr(found, name) is None
+    assert dict(batch.fields_dropped) == {name: 1}
+    others = [other for other in FULL if other not in (name, "timestamp")]
+    assert {other: getattr(found, other) for other in others} == {other: FULL[other] for other in others}
+
+
+def test_a_whole_number_written_with_a_point_is_a_whole_number() -> None:
+    batch = decode(line(status=200.0, input_tokens=3.0))
+    assert (only(batch).status, only(batch).input_tokens) == (200, 3)
+    assert not batch.fields_dropped
+
+
+def test_half_an_emoji_in_an_optional_field_does_not_cost_the_event() -> None:
+    found = only(decode(line(user_agent="?", plan="free").replace(b'"?"', b'"cut \\ud83d"')))
+    assert (found.user_agent, found.plan) == ("cut \ufffd", "free")
+    escaped = only(decode(line(user_agent="?", plan=1).replace(b'"?"', rb'"\\ud83d"')))
+    assert escaped.user_agent == r"\ud83d"
+
+
+def test_a_number_beyond_all_bounds_costs_its_field() -> None:
+    batch = decode(line(duration_ms=0, status=0).replace(b'"status": 0', b'"status": 1e999'))
+    assert only(batch).duration_ms == 0
+    assert dict(batch.fields_dropped) == {"status": 1}
+
+
+@pytest.mark.parametrize(
+    "message, reason",
+    [
+        (b"", "not_json"),
+        (b"   \n", "not_json"),
+        (b"{", "not_json"),
+        (b"nonsense", "not_json"),
+        (line() + b"\x00", "not_json"),
+        (b'{"a": NaN}', "not_json"),
+        (b"[" * 100_000, "not_json"),
+        (b'{"a":' * 100_000, "not_json"),
+        (b"[" + line() + b", {", "not_json"),
+        (b"\xff\xfe{}", "not_utf8"),
+        (line().replace(b"large-1", b"large-\xe9"), "not_utf8"),
+        (line(unknown="?").replace(b"?", b"\xe9"), "not_utf8"),
+        (b"17", "not_object"),
+        (b'"text"', "not_object"),
+        (b"null", "not_object"),
+        (b"{}", "missing_field"),
+    ],
+)
+def test_what_is_no_event_is_rejected_whole(message: bytes, reason: str) -> None:
+    batch = decode(message)
+    assert (batch.events, reasons(batch)) == ([], [reason])
+    assert batch.rejects[0].raw == message
+
+
+def test_a_message_over_the_limit_is_rejected_unread() -> None:
+    message = line(user_agent="x" * 5_000_000)
+    batch = decode(message)
+    assert reasons(batch) == ["too_large"]
+    assert batch.rejects[0].size == len(message)
+
+
+@pytest.mark.parametrize("shape", ["array", "lines", "lines with blanks", "windows lines"])
+def test_a_broken_event_in_a_batch_costs_that_event_alone(shape: str) -> None:
+    parts = [line(event_id="a"), line(event_id=""), line(event_id="b", status=-1), b'{"event_id": "c"}', line()]
+    message = {
+        "array": b"[" + b", ".join(parts) + b"]",
+        "lines": b"\n".join(parts),
+        "lines with blanks": b"\n" + b"\n\n \n".join(parts) + b"\n\n",
+        "windows lines": b"\r\n".join(parts) + b"\r\n",
+    }[shape]
+    batch = decode(message)
+    assert [found.event_id for found in batch.events] == ["a", "b", "ev-1"]
+    assert reasons(batch) == ["out_of_range", "missing_field"]
+    assert [reject.raw for reject in batch.rejects] == [parts[1], parts[3]]
+    assert dict(batch.fields_dropped) == {"status": 1}
+
+
+def test_bytes_that_are_no_text_cost_their_event_alone() -> None:
+    broken = line(event_id="?").replace(b"?", b"\xff")
+    for message in (b"\n".join([line(), broken]), b"[" + line() + b"," + broken + b"]"):
+        batch = decode(message)
+        assert len(batch.events) == 1
+        assert reasons(batch) == ["not_utf8"]
+
+
+def test_an_object_laid_out_over_lines_is_one_event() -> None:
+    assert only(decode(json.dumps(event(), indent=2).encode())).event_id == "ev-1"
+    assert only(decode(json.dumps(event(status="?"), indent=2).encode())).status is None
+
+
+def test_two_objects_on_one_line_are_no_batch() -> None:
+    assert reasons(decode(line() + line())) == ["not_json"]
+
+
+def test_empty_batches_hold_nothing() -> None:
+    assert decode(b"[]") == Batch()
+
+
+def test_of_duplicate_keys_the_last_counts() -> None:
+    assert only(decode(b'{"model": "first", ' + line(model="last")[1:])).model == "last"
+
+
+def test_a_byte_order_mark_is_no_matter() -> None:
+    assert only(decode(b"\xef\xbb\xbf" + line())).event_id == "ev-1"
+
+
+@pytest.mark.parametrize(
+    "offset_ms, accepted",
+    [(0, True), (600_000, True), (600_001, False), (-400 * 86_400_000, True), (-400 * 86_400_000 - 1, False)],
+)
+def test_a_live_event_must_be_of_our_time(offset_ms: int, accepted: bool) -> None:  # noqa: FBT001 - a table's column
+    batch = decode(line(timestamp=NOW_MS + offset_ms), clock_ms=lambda: NOW_MS)
+    assert reasons(batch) == ([] if accepted else ["timestamp_out_of_range"])
+
+
+def test_the_clock_is_read_for_every_message() -> None:
+    now = [NOW_MS]
+    decoder = Decoder(clock_ms=lambda: now[0])
+    late = line(timestamp=NOW_MS + 700_000)
+    assert reasons(decoder.decode(late)) == ["timestamp_out_of_range"]
+    now[0] += 200_000
+    assert decoder.decode(late).events
+
+
+def test_raw_text_is_hashed_and_dropped() -> None:
+    batch = decode(line(system_prompt="You are a pirate.", prompt="Tell me about the sea and its fish"))
+    found = only(batch)
+    assert found.system_prompt is found.prompt is None
+    assert len(found.system_prompt_hash or "") == 32
+    assert len(found.prompt_simhash or "") == 16
+    assert b"pirate" not in msgspec.json.encode(found)
+    assert "pirate" not in repr(batch)
+
+
+def test_keyed_hashes_differ_from_plain_ones() -> None:
+    text = line(system_prompt="You are a pirate.", prompt="Tell me about the sea and its fish")
+    plain, keyed = only(decode(text)), only(decode(text, key=b"0" * 16))
+    assert plain.system_prompt_hash != keyed.system_prompt_hash
+    assert plain.prompt_simhash != keyed.prompt_simhash
+    assert keyed == only(decode(text, key=b"0" * 16))
+
+
+def test_a_hash_that_is_there_wins_over_raw_text() -> None:
+    found = only(decode(line(prompt="text", prompt_simhash="0" * 16, system_prompt="text", system_prompt_hash="given")))
+    assert (found.prompt_simhash, found.system_prompt_hash) == ("0" * 16, "given")
+    assert found.prompt is found.system_prompt is None
+
+
+@given(st.binary(max_size=300))
+def test_arbitrary_bytes_never_raise(message: bytes) -> None:
+    batch = Decoder().decode(message)
+    assert batch.events == []
+    assert batch.rejects or message.strip(b" \t\r\n") in (b"[]", b"[ ]") or b"[" in message
+
+
+@given(st.binary(max_size=40), st.integers(0, 200), st.integers(0, 20))
+def test_damaged_batches_are_accounted_for(damage: bytes, at: int, length: int) -> None:
+    lines = [line(event_id="a", status=200), line(event_id="b"), line(event_id="c", client_ip="::1")]
+    message = b"\n".join(lines)
+    broken = message[:at] + damage + message[at + length :]
+    batch = Decoder().decode(broken)
+    pieces = [piece for piece in broken.split(b"\n") if piece.strip(b" \t\r")]
+    assert len(batch.events) + len(batch.rejects) >= min(1, len(pieces))
+    if b"[" not in broken and damage.strip():
+        assert len(batch.events) + len(batch.rejects) <= max(1, len(pieces))
+
+
+@given(st.dictionaries(st.sampled_from(sorted(TYPES)), JSON_VALUES, max_size=8))
+def test_any_values_in_any_fields_give_an_event_or_a_reject(changes: dict[str, Any]) -> None:
+    message = json.dumps(event() | changes).encode()
+    batch = Decoder(clock_ms=lambda: NOW_MS).decode(message)
+    assert len(batch.events) + len(batch.rejects) == 1
+    for found in batch.events:
+        again = Decoder().decode(msgspec.json.encode(found))
+        assert again.events == [found]
+        assert not again.fields_dropped
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(sorted(TYPES)), JSON_VALUES, max_size=2), max_size=5))
+def test_an_event_is_read_alike_alone_and_in_a_batch(changes: list[dict[str, Any]]) -> None:
+    lines = [json.dumps(event() | change).encode() for change in changes]
+    alone = Batch()
+    for part in lines:
+        alone.add(Decoder().decode(part))
+    if lines:
+        assert Decoder().decode(b"\n".join(lines)) == alone
+        assert Decoder().decode_lines(b"\n".join(lines)).events == alone.events
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=30))
+def test_any_text_as_raw_prompt_is_survived(text: str) -> None:
+    batch = Decoder().decode(line(prompt=text, system_prompt=text))
+    assert only(batch).prompt is None
+    msgspec.json.encode(batch.events[0])
