@@ -179,8 +179,10 @@ class Decoder:
                     batch.events.append(self._checks.build(values, batch.fields_dropped))
                 except Unusable as unusable:
                     batch.rejects.append(_reject(unusable, piece))
-        except RecursionError:
-            batch.rejects.append(_reject(Unusable("wrong_type", "nested too deeply"), piece))
+        except (RecursionError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            # A record that its format did not foresee must not stop those after it.
+            strange = Unusable("wrong_type", f"not what {mapping.name} writes ({type(error).__name__}: {error})")
+            batch.rejects.append(_reject(strange, piece))
         return batch
 
     def _read(self, piece: bytes) -> dict[str, Any]:

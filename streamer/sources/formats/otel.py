@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 # Spans about something else than one request to a model: their tokens are counted in the spans below them.
-_NOT_REQUESTS = frozenset({"execute_tool", "invoke_agent", "create_agent", "invoke_workflow"})
+_NOT_REQUESTS = ("execute_tool", "invoke_agent", "create_agent", "invoke_workflow")
 _ERRORS = {"RateLimitError": 429, "rate_limit_exceeded": 429, "timeout": 408, "OverloadedError": 529}
 _OK = 200
 _FAILED = 500

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _UNITS = ((10**17, 10**6, 1), (10**14, 10**3, 1), (10**11, 1, 1), (0, 1, 1000))
 _LATEST = 2**63
 _REDACTED = "redacted-by-litellm"
-_SYSTEM_ROLES = frozenset({"system", "developer"})
+_SYSTEM_ROLES = ("system", "developer")
 
 
 def first(record: Mapping[str, Any], names: Iterable[str]) -> Any:  # noqa: ANN401 - whatever the gateway wrote
