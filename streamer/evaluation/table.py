@@ -1,0 +1,101 @@
+"""An evaluation as tables for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from streamer.evaluation.naming import SEVERITIES
+
+if TYPE_CHECKING:
+    from streamer.evaluation.result import CampaignResult, Evaluation
+
+
+def render(evaluation: Evaluation) -> RenderableType:
+    """Campaigns, what honest people had to bear, and what could not be known."""
+    parts: list[RenderableType] = [_campaigns(evaluation), Text(), _honest(evaluation), Text(), _summary(evaluation)]
+    impure = [cluster for cluster in evaluation.clusters if cluster.purity < 1]
+    if impure:
+        parts += [Text(), _mixed(evaluation)]
+    parts += [Text(f"not known: {sentence}", style="yellow") for sentence in evaluation.missing]
+    return Group(*parts)
+
+
+def _campaigns(evaluation: Evaluation) -> Table:
+    table = Table(title="Campaigns", title_justify="left")
+    for heading in (
+        "campaign",
+        "accounts",
+        "alert",
+        "after",
+        "served before",
+        "named",
+        "in 24 h",
+        "in 48 h",
+        "clusters",
+    ):
+        table.add_column(heading, justify="left" if heading in {"campaign", "alert"} else "right")
+    for campaign in evaluation.campaigns:
+        table.add_row(*_row(campaign))
+    if not evaluation.campaigns:
+        table.add_row("none in this world")
+    return table
+
+
+def _row(campaign: CampaignResult) -> tuple[str, ...]:
+    after = "-" if campaign.hours_to_detection is None else f"{campaign.hours_to_detection:.2f} h"
+    return (
+        campaign.name,
+        f"{campaign.accounts:,}",
+        campaign.severity if campaign.detected and campaign.severity else "none",
+        after,
+        _percent(campaign.share_served_before),
+        _percent(campaign.recall),
+        _percent(campaign.recall_24h),
+        _percent(campaign.recall_48h),
+        str(campaign.clusters),
+    )
+
+
+def _honest(evaluation: Evaluation) -> Table:
+    table = Table(title="Honest accounts", title_justify="left")
+    for heading in ("class", "named", "limited", *(f"false {severity}" for severity in SEVERITIES)):
+        table.add_column(heading, justify="left" if heading == "class" else "right")
+    honest = evaluation.honest
+    classes = {*honest.named, *honest.limited, *(name for counts in honest.false_alerts.values() for name in counts)}
+    for name in sorted(classes):
+        alerts = (str(honest.false_alerts.get(severity, {}).get(name, 0)) for severity in SEVERITIES)
+        table.add_row(name, str(honest.named.get(name, 0)), str(honest.limited.get(name, 0)), *alerts)
+    if not classes:
+        table.add_row("none", "0", "0", *("0" for _ in SEVERITIES))
+    per_day = (honest.false_alerts_per_day[severity] for severity in SEVERITIES)
+    table.add_row("a day", "", "", *("-" if rate is None else f"{rate:.2f}" for rate in per_day), style="bold")
+    return table
+
+
+def _summary(evaluation: Evaluation) -> Table:
+    table = Table(show_header=False, box=None)
+    table.add_row("alerts", f"{evaluation.alerts:,}")
+    table.add_row("days", "-" if evaluation.days is None else f"{evaluation.days:.2f}")
+    table.add_row("accounts ever named", f"{evaluation.named:,}")
+    table.add_row("of them of a campaign", _percent(evaluation.precision))
+    table.add_row("purity of clusters", _percent(evaluation.purity))
+    return table
+
+
+def _mixed(evaluation: Evaluation) -> Table:
+    table = Table(title="Mixed clusters", title_justify="left")
+    for heading in ("cluster", "accounts", "mostly", "purity", "campaigns in it"):
+        table.add_column(heading)
+    for cluster in evaluation.clusters:
+        if cluster.purity < 1:
+            row = (cluster.cluster_id, str(cluster.accounts), cluster.actor, _percent(cluster.purity))
+            table.add_row(*row, str(cluster.campaigns))
+    return table
+
+
+def _percent(ratio: float | None) -> str:
+    return "-" if ratio is None else f"{100 * ratio:.1f}%"
