@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from streamer.detection.records import Alert, Decision, Limit, LimitLifted, Membership
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from prometheus_client import CollectorRegistry
 
@@ -52,6 +54,29 @@ class Metrics:
         for outcome, count in counts.items():
             if count:
                 self.requests.labels(outcome).inc(count)
+
+    def count_unusable(self, reasons: Iterable[str], fields_dropped: Mapping[str, int]) -> None:
+        """Add records rejected, by reason, and optional fields dropped, by name."""
+        for reason in reasons:
+            self.requests.labels("rejected").inc()
+            self.rejects.labels(reason).inc()
+        for field, count in fields_dropped.items():
+            self.fields_dropped.labels(field).inc(count)
+
+    def count_decisions(self, decisions: Iterable[Decision], now_ms: int) -> None:
+        """Add what was decided; a new alert tells how long it took."""
+        for decision in decisions:
+            match decision:
+                case Alert():
+                    self.alerts.labels(decision.kind, decision.severity, decision.status).inc()
+                    if decision.revision == 1:
+                        self.detection_latency.observe(max(0.0, (now_ms - decision.detected_at) / 1000))
+                case Membership():
+                    self.members.labels(decision.status).inc()
+                case Limit():
+                    self.limits.labels(decision.action, decision.mode).inc()
+                case LimitLifted():
+                    self.limits_lifted.inc()
 
     def _requests(self, registry: CollectorRegistry) -> None:
         self.requests = Counter("streamer_requests", "Requests read, by outcome", ["outcome"], registry=registry)

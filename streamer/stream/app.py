@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import faust
 from faust.types import TP
 
-from streamer.stream.driver import Pace, PartitionDriver, Ports
+from streamer.stream.driver import Intervals, PartitionDriver, Ports
+from streamer.stream.health import add_pages
 from streamer.stream.log_reader import LogReader
 from streamer.stream.messages import Incoming, Position
 from streamer.stream.partitions import Partitions
@@ -38,7 +39,7 @@ class StageSpec:
     source_topic: str
     state_topic: str
     build: Callable[[int], Task]
-    pace: Pace
+    intervals: Intervals
 
 
 class Runtime:
@@ -53,6 +54,7 @@ class Runtime:
         clock: Callable[[], float],
     ) -> None:
         self.metrics = metrics
+        self.ticked_at = clock()
         self.partitions = Partitions(self._build_driver, app.crash)
         self._app = app
         self._settings = settings
@@ -70,7 +72,7 @@ class Runtime:
         """Let go of the partitions of our topics."""
         await self.partitions.revoke(self._positions(revoked))
 
-    async def take(self, event: Any) -> None:
+    async def take(self, event: Any) -> None:  # noqa: ANN401 - Faust ships no types
         """Hand one of Faust's events to its partition."""
         message = event.message
         position = Position(message.topic, message.partition)
@@ -79,10 +81,9 @@ class Runtime:
     async def tick(self) -> None:
         """Let every partition do what time alone brings, and look how far behind it is."""
         await self.partitions.tick()
+        self.ticked_at = self._clock()
         for driver in self.partitions:
-            newest = self._app.consumer.highwater(TP(*driver.position))
-            if newest is not None and driver.restored.is_set():
-                driver.observe_lag(newest)
+            driver.measure(self._app.consumer.highwater(TP(*driver.position)))
 
     async def stop(self) -> None:
         """Write a last checkpoint of everything and close all connections."""
@@ -99,7 +100,7 @@ class Runtime:
         log = StateLog(self._settings.bootstrap_servers, self._settings.application, state, self._states)
         ports = Ports(self._sender, self._source, self._commit, self._clock)
         metrics = self.metrics.partition(spec.name, position.partition)
-        return PartitionDriver(position, spec.build(position.partition), log, ports, spec.pace, metrics)
+        return PartitionDriver(position, spec.build(position.partition), log, ports, spec.intervals, metrics)
 
     async def _commit(self, position: Position, next_offset: int) -> None:
         # Only spares a restart some reading: the state itself knows its offset. So it may be left out, and Faust's
@@ -147,6 +148,7 @@ def build_app(
     for spec in specs:
         _add_agent(app, spec, runtime)
     _connect(app, runtime)
+    add_pages(app, runtime, metrics.registry, clock)
     return app
 
 
@@ -154,7 +156,7 @@ def _add_agent(app: faust.App, spec: StageSpec, runtime: Runtime) -> None:
     # Without acknowledgements Faust also keeps no record of offsets it did not see.
     topic = app.topic(spec.source_topic, key_serializer="raw", value_serializer="raw", internal=False, acks=False)
 
-    async def agent(stream: Any) -> None:
+    async def agent(stream: Any) -> None:  # noqa: ANN401 - Faust ships no types
         try:
             async for event in stream.noack().events():
                 await runtime.take(event)
@@ -167,13 +169,13 @@ def _add_agent(app: faust.App, spec: StageSpec, runtime: Runtime) -> None:
 
 
 def _connect(app: faust.App, runtime: Runtime) -> None:
-    async def assigned(_app: faust.App, partitions: set[TP], **_: Any) -> None:
+    async def assigned(_app: faust.App, partitions: set[TP], **_: object) -> None:
         runtime.assigned(partitions)
 
-    async def revoked(_app: faust.App, partitions: set[TP], **_: Any) -> None:
+    async def revoked(_app: faust.App, partitions: set[TP], **_: object) -> None:
         await runtime.revoked(partitions)
 
-    async def shutdown(_app: faust.App, **_: Any) -> None:
+    async def shutdown(_app: faust.App, **_: object) -> None:
         await runtime.stop()
 
     async def keep_time() -> None:

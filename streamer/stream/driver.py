@@ -19,16 +19,23 @@ if TYPE_CHECKING:
     from streamer.stream.state_log import StateLog
     from streamer.stream.tasks import Task
 
+SAVE_SHARE = 20
+
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How often a driver does what costs a round trip. `idle_s` None: idleness is not this stage's to find."""
+class Intervals:
+    """How often a driver does what costs a round trip.
 
-    send_interval_s: float
-    save_interval_s: float
+    Results wait for `send_s` at most. State is saved with them, `save_s` apart, and within `save_latest_s` even when
+    there are none. After `quiet_s` without a message the source is asked whether there are any; after `idle_s` without
+    any the partition is idle (None: that is not for this stage to find).
+    """
+
+    send_s: float
+    save_s: float
+    save_latest_s: float
     quiet_s: float
     idle_s: float | None
-    max_pending_messages: int = 5_000
     max_outbox_bytes: int = 16 << 20
 
 
@@ -59,7 +66,13 @@ class PartitionDriver:
     """
 
     def __init__(
-        self, position: Position, task: Task, log: StateLog, ports: Ports, pace: Pace, metrics: PartitionMetrics
+        self,
+        position: Position,
+        task: Task,
+        log: StateLog,
+        ports: Ports,
+        intervals: Intervals,
+        metrics: PartitionMetrics,
     ) -> None:
         self.position = position
         self.closed = False
@@ -69,12 +82,13 @@ class PartitionDriver:
         self._task = task
         self._log = log
         self._ports = ports
-        self._pace = pace
+        self._intervals = intervals
         self._metrics = metrics
         self._lock = asyncio.Lock()
         self._outbox: list[Outgoing] = []
         self._outbox_bytes = 0
-        self._pending = 0
+        self._save_took_s = 0.0
+        self._lag = 0
         self._unsaved = False
         self._taken = False
         self._sent_at = self._saved_at = self._heard_at = self._looked_at = ports.clock()
@@ -129,13 +143,13 @@ class PartitionDriver:
             self._taken, self._heard_at = False, now
         async with self._lock:
             await self._checkpoint_if_due()
-            if self.closed or now - max(self._heard_at, self._looked_at) < self._pace.quiet_s:
+            if self.closed or now - max(self._heard_at, self._looked_at) < self._intervals.quiet_s:
                 return
             self._looked_at = now
             await self._fetch_missing(await self._ports.source.end_offset(self.position))
-            if self._taken or self.closed or self.drained or self._pace.idle_s is None:
+            if self._taken or self.closed or self.drained or self._intervals.idle_s is None:
                 return
-            if now - self._heard_at >= self._pace.idle_s:
+            if now - self._heard_at >= self._intervals.idle_s:
                 await self._drain()
 
     async def close(self, *, save: bool = False) -> None:
@@ -149,14 +163,22 @@ class PartitionDriver:
         self._metrics.released()
         await self._log.close()
 
-    def observe_lag(self, end_offset: int) -> None:
-        """Note how far this partition is behind the end of its source."""
-        self._metrics.lag(max(0, end_offset - self.guard.next_offset))
+    def measure(self, end_offset: int | None) -> None:
+        """Tell the metrics what is held, and how far this partition is behind the end of its source."""
+        if self.closed or not self.restored.is_set():
+            return
+        self._task.measure()
+        if end_offset is not None:
+            self._lag = max(0, end_offset - self.guard.next_offset)
+            self._metrics.lag(self._lag)
+
+    def stuck_s(self, now_s: float) -> float:
+        """For how long nothing was taken although there was something to take."""
+        return now_s - self._heard_at if self._lag and not self._taken and self.restored.is_set() else 0.0
 
     def _take(self, message: Incoming) -> None:
         outgoing = self._task.take(message)
         self.guard.next_offset = message.offset + 1
-        self._pending += 1
         self._unsaved = self._taken = True
         self.drained = False
         if outgoing:
@@ -168,12 +190,10 @@ class PartitionDriver:
 
     def is_due(self) -> bool:
         """Whether results are waiting for too long, or too much would have to be done again."""
-        pace = self._pace
-        if self._pending >= pace.max_pending_messages or self._outbox_bytes >= pace.max_outbox_bytes:
-            return True
         if not self._outbox:
             return False
-        return self._ports.clock() - self._sent_at >= pace.send_interval_s
+        waited = self._outbox_bytes < self._intervals.max_outbox_bytes
+        return not waited or self._ports.clock() - self._sent_at >= self._intervals.send_s
 
     async def _fetch_missing(self, stop: int) -> None:
         """Take, straight from the source, every message before `stop` that is there and was not delivered."""
@@ -201,11 +221,11 @@ class PartitionDriver:
         await self._checkpoint(save=True)
 
     async def _checkpoint_if_due(self) -> None:
-        now = self._ports.clock()
-        save_due = self._unsaved and now - self._saved_at >= self._pace.save_interval_s
-        if self.is_due() or self._pending >= self._pace.max_pending_messages:
-            await self._checkpoint(save=save_due or self._pending >= self._pace.max_pending_messages)
-        elif save_due and self._pace.save_interval_s > 0:
+        unsaved_s = self._ports.clock() - self._saved_at if self._unsaved else 0.0
+        if self.is_due():
+            # A large state is saved less often, so that saving never takes more than a part of the time.
+            await self._checkpoint(save=unsaved_s >= max(self._intervals.save_s, SAVE_SHARE * self._save_took_s))
+        elif unsaved_s >= self._intervals.save_latest_s:
             await self._checkpoint(save=True)
 
     async def _checkpoint(self, *, save: bool) -> bool:
@@ -225,7 +245,7 @@ class PartitionDriver:
             self._metrics.fenced()
             return False
         self._saved_at = self._ports.clock()
-        self._pending, self._unsaved = 0, False
-        self._metrics.saved(size, self._log.size, self._saved_at - self._sent_at)
+        self._save_took_s, self._unsaved = self._saved_at - self._sent_at, False
+        self._metrics.saved(size, self._log.size, self._save_took_s)
         await self._ports.commit(self.position, next_offset)
         return True

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from streamer.errors import StreamerError
-from streamer.stream.account_mirror import AccountMirror
+from streamer.stream.account_index import AccountIndex, merge_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,6 +41,9 @@ class Task(Protocol):
     def load(self, sections: Mapping[str, bytes]) -> int | None:
         """Take over the state in `sections`; give the offset to go on from, None when there is no state."""
 
+    def measure(self) -> None:
+        """Tell the metrics what is held; called now and then."""
+
 
 class AccountStage(Protocol):
     """The parts of the account stage that a task needs."""
@@ -49,7 +52,7 @@ class AccountStage(Protocol):
     def watermark_ms(self) -> int | None:
         """Event time that no event is expected to be behind."""
 
-    def observe(self, request: Any) -> None:
+    def observe(self, request: Any) -> None:  # noqa: ANN401 - whatever the decoder gives
         """Take one request."""
 
     def advance(self, watermark_ms: int) -> list[Any]:
@@ -64,6 +67,9 @@ class AccountStage(Protocol):
     def take_changed(self) -> dict[str, bytes]:
         """Give the packed records changed since the last call."""
 
+    def record(self, account_id: str) -> bytes | None:
+        """Give the packed record of one account, None if it is not remembered."""
+
     def restore(self, head: dict[Any, Any], accounts: Iterable[tuple[str, bytes]]) -> None:
         """Take over what `snapshot` and `take_changed` gave."""
 
@@ -71,7 +77,7 @@ class AccountStage(Protocol):
 class BarrierStage(Protocol):
     """The parts of the link and the cluster stage that a task needs."""
 
-    def observe(self, report: Any) -> None:
+    def observe(self, report: Any) -> None:  # noqa: ANN401 - whatever the decoder gives
         """Take one report of a source partition."""
 
     def advance(self) -> list[Any]:
@@ -97,12 +103,14 @@ class AccountTask:
         decode: Callable[[Incoming], tuple[Iterable[Any], list[Outgoing]]],
         route: Callable[[list[Any]], list[Outgoing]],
         position: Position,
+        measure: Callable[[Any], None] = lambda _: None,
     ) -> None:
         self.stage = stage
         self._decode = decode
         self._route = route
         self._position = position
-        self._mirror = AccountMirror()
+        self._index = AccountIndex()
+        self._measure = measure
 
     def take(self, message: Incoming) -> Sequence[Outgoing]:
         """Observe every request of the message; give rejects and the reports of windows that closed."""
@@ -121,18 +129,25 @@ class AccountTask:
 
     def save(self, sequence: int, next_offset: int) -> dict[str, bytes]:
         """Give the head, the changed accounts and one bucket of all."""
-        changed = self.stage.take_changed()
-        self._mirror.update(changed)
-        return self._mirror.sections(sequence, changed) | pack_head(next_offset, self.stage.snapshot())
+        stage = self.stage
+        records = self._index.sections(sequence, stage.take_changed(), stage.record)
+        return records | pack_head(next_offset, stage.snapshot())
 
     def load(self, sections: Mapping[str, bytes]) -> int | None:
         """Restore head and accounts."""
         head = unpack_head(sections, self._position)
         if head is None:
+            self.measure()
             return None
-        self._mirror = AccountMirror.restore(sections)
-        self.stage.restore(head.stage, self._mirror.accounts())
+        accounts = merge_records(sections)
+        self._index.load(accounts)
+        self.stage.restore(head.stage, accounts.items())
+        self.measure()
         return head.next_offset
+
+    def measure(self) -> None:
+        """Tell the metrics about the stage."""
+        self._measure(self.stage)
 
 
 class BarrierTask:
@@ -144,11 +159,13 @@ class BarrierTask:
         decode: Callable[[Incoming], Iterable[Any]],
         route: Callable[[list[Any]], list[Outgoing]],
         position: Position,
+        measure: Callable[[Any], None] = lambda _: None,
     ) -> None:
         self.stage = stage
         self._decode = decode
         self._route = route
         self._position = position
+        self._measure = measure
 
     def take(self, message: Incoming) -> Sequence[Outgoing]:
         """Observe every report of the message; give what became certain."""
@@ -172,6 +189,10 @@ class BarrierTask:
             return None
         self.stage.restore(head.stage)
         return head.next_offset
+
+    def measure(self) -> None:
+        """Tell the metrics about the stage."""
+        self._measure(self.stage)
 
 
 def pack_head(next_offset: int, stage: dict[Any, Any]) -> dict[str, bytes]:

@@ -15,6 +15,7 @@ def run_worker(app: faust.App, *, log_level: str = "WARNING") -> int:
 
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     worker = faust.Worker(app, loglevel=log_level, quiet=True, redirect_stdouts=False)
+    worker.spinner = None
     try:
         worker.execute_from_commandline()
     except SystemExit as stop:

@@ -71,6 +71,9 @@ class CountingStage:
         changed, self.changed = self.changed, set()
         return {account: self.totals[account].to_bytes(8, "big") for account in changed}
 
+    def record(self, account_id: str) -> bytes | None:
+        return self.totals[account_id].to_bytes(8, "big") if account_id in self.totals else None
+
     def restore(self, head: dict[str, Any], accounts: Iterable[tuple[str, bytes]]) -> None:
         self.newest_ms = head["newest"]
         self.open = {window: Counter(counts) for window, counts in head["open"]}

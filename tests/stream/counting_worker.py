@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from streamer.metrics import Metrics
 from streamer.stream.app import StageSpec, build_app
-from streamer.stream.driver import Pace
+from streamer.stream.driver import Intervals
 from streamer.stream.settings import StreamSettings
 from streamer.stream.worker import run_worker
 from tests.stream.counting_stage import counting_account_task, counting_link_task
@@ -25,7 +25,6 @@ class Plan(msgspec.Struct, frozen=True):
     quiet_s: float = 3.0
     checkpoint_interval_s: float = 0.2
     log_level: str = "WARNING"
-    lose: bool = False
 
     def topic(self, name: str) -> str:
         return f"{self.application}.{name}"
@@ -37,7 +36,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 def main(plan: Plan) -> int:
     settings = StreamSettings(plan.servers, application=plan.application, session_timeout_s=6.0)
-    pace = Pace(plan.checkpoint_interval_s, 0.0, plan.quiet_s, plan.idle_s, max_pending_messages=200)
+    pace = Intervals(0.1, plan.checkpoint_interval_s, 5.0, plan.quiet_s, plan.idle_s)
     requests, evidence, suspects = (plan.topic(name) for name in ("requests", "evidence", "suspects"))
     specs = [
         StageSpec(
@@ -52,7 +51,7 @@ def main(plan: Plan) -> int:
             evidence,
             plan.topic("state.link"),
             partial(counting_link_task, sources=plan.partitions, evidence=evidence, suspects=suspects),
-            Pace(plan.checkpoint_interval_s, 1.0, plan.quiet_s, None),
+            Intervals(0.0, 1.0, 1.0, plan.quiet_s, None),
         ),
     ]
     app = build_app(settings, specs, Metrics(CollectorRegistry()), time.monotonic)

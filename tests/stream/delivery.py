@@ -9,12 +9,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from streamer.stream.account_mirror import AccountMirror
+from streamer.stream.account_index import merge_records
 from streamer.stream.log_reader import LogReader
 from streamer.stream.messages import Position
 from streamer.stream.state_log import Sections
@@ -42,7 +42,7 @@ class DeliveryRun:
         self._root = root
         self._random = random.Random(plan.application)
 
-    def __enter__(self) -> DeliveryRun:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -94,7 +94,8 @@ class DeliveryRun:
         for (_, window), counts in self.windows.items():
             truth[window] += sum(counts.values())
         assert seen == truth
-        assert [self.end(number, signal.SIGTERM) for number in list(self.workers)] == [0] * len(self.workers)
+        codes = [self.end(number, signal.SIGTERM) for number in list(self.workers)]
+        assert not any(codes), codes
 
     def check(self) -> None:
         """Every window's report and every account's count must be exact."""
@@ -117,7 +118,7 @@ class DeliveryRun:
                 async for messages in reader.read(position, 0, await reader.end_offset(position)):
                     for message in messages:
                         sections.add(message)
-                for account, record in AccountMirror.restore(sections.unpacked()).accounts():
+                for account, record in merge_records(sections.unpacked()).items():
                     counts[account] += int.from_bytes(record, "big")
         finally:
             await reader.stop()

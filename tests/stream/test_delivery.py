@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 EVENTS = 60_000
 
 
-def make_run(kafka: KafkaCluster, root: Path, **changes: object) -> DeliveryRun:
-    plan = Plan(kafka.servers, kafka.unique("counting"), 4, **changes)
+def make_run(kafka: KafkaCluster, root: Path) -> DeliveryRun:
+    plan = Plan(kafka.servers, kafka.unique("counting"), 4)
     kafka.create(
         plan.topics(), {plan.topic(f"state.{stage}"): {"cleanup.policy": "compact"} for stage in ("account", "link")}
     )
