@@ -1,31 +1,19 @@
-"""Whether what a configuration names is there and fits together."""
+"""Whether what a configuration names fits together and is to be had on this machine."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import socket
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
-from kafka import KafkaAdminClient
-from kafka.errors import KafkaError
-
+from streamer.config import StreamerConfig
 from streamer.errors import StreamerError
 
-if TYPE_CHECKING:
-    from streamer.config import StreamerConfig
-
-PROBE_TIMEOUT_MS = 5_000
 MIN_KEY_BYTES = 16
 
 
-def probe(config: StreamerConfig, environment: Mapping[str, str], *, kafka: bool = True) -> list[StreamerError]:
-    """Everything that would stop a worker with this configuration; without `kafka` nothing is asked of the broker."""
-    problems = [*_workers(config), *privacy(config, environment), *_port(config)]
-    if kafka:
-        problems += _topics(config)
-    return problems
+def probe(config: StreamerConfig, environment: Mapping[str, str]) -> list[StreamerError]:
+    """Everything on this machine that would stop a worker with this configuration."""
+    return [*_workers(config), *privacy(config, environment), *_port(config)]
 
 
 def _workers(config: StreamerConfig) -> Iterator[StreamerError]:
@@ -63,50 +51,3 @@ def _port(config: StreamerConfig) -> Iterator[StreamerError]:
         yield StreamerError(
             "web.port", found, "allowed: a free port of an address of this machine; 0 takes any free one"
         )
-
-
-def _topics(config: StreamerConfig) -> Iterator[StreamerError]:
-    servers = config.kafka.bootstrap_servers
-    try:
-        with _admin(servers) as admin:
-            found = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics()}
-    except KafkaError as error:
-        where = f"kafka.bootstrap_servers: found {servers}"
-        reason = f"no answer within {PROBE_TIMEOUT_MS / 1000:.0f} s ({type(error).__name__})"
-        yield StreamerError(where, reason, "start Kafka, or name where it listens (KAFKA_BOOTSTRAP_SERVERS overrides)")
-        return
-    for key, wanted in _partitions(config).items():
-        name = getattr(config.kafka.topics, key)
-        where = f"kafka.topics.{key}: found {name}"
-        if name not in found:
-            yield StreamerError(where, "no such topic", "make it with `streamer topics`")
-        elif wanted is not None and found[name] != wanted:
-            remedy = "set the number to what the topic has, or make the topic anew with `streamer topics`"
-            yield StreamerError(where, f"it has {found[name]} partitions where {wanted} are configured", remedy)
-
-
-def _partitions(config: StreamerConfig) -> dict[str, int | None]:
-    """How many partitions each topic must have; None where any number will do."""
-    kafka = config.kafka
-    wanted: dict[str, int | None] = dict.fromkeys(type(kafka.topics).model_fields)
-    wanted |= {"requests": kafka.request_partitions, "state_account": kafka.request_partitions}
-    wanted |= {"evidence": kafka.link_partitions, "state_link": kafka.link_partitions}
-    return wanted | {"suspects": 1, "state_cluster": 1}
-
-
-@contextlib.contextmanager
-def _admin(servers: str) -> Iterator[KafkaAdminClient]:
-    logger = logging.getLogger("kafka")
-    disabled, logger.disabled = logger.disabled, True
-    try:
-        admin = KafkaAdminClient(
-            bootstrap_servers=servers.split(","),
-            bootstrap_timeout_ms=PROBE_TIMEOUT_MS,
-            request_timeout_ms=PROBE_TIMEOUT_MS,
-        )
-        try:
-            yield admin
-        finally:
-            admin.close()
-    finally:
-        logger.disabled = disabled

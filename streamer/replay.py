@@ -6,14 +6,15 @@ import gc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from streamer.detection.detector import Detector
 from streamer.detection.records import Alert, Decision
+from streamer.sinks.encode import rfc3339
 from streamer.sources.batch import Batch, Reject
 
 COLLECT_EVERY_BATCHES = 500
+NEVER_MS = 1 << 62
 
 
 class RecordSink(Protocol):
@@ -56,35 +57,47 @@ class Replay:
         self._sink = sink
         self._clock = clock
         self._alerts: set[str] = set()
+        self._first_ms = NEVER_MS
+        self._last_ms = -NEVER_MS
         self.summary = Summary()
+
+    @property
+    def watermark_ms(self) -> int | None:
+        """How far event time has come; nothing older is still expected."""
+        return self._detector.accounts.watermark_ms
 
     def run(self, batches: Iterable[Batch]) -> Summary:
         """Read everything, decide everything, and say what was done."""
-        detector, summary = self._detector, self.summary
-        observe = detector.observe
-        first_ms: int | None = None
-        last_ms: int | None = None
+        for _ in self.steps(batches):
+            pass
+        return self.summary
+
+    def steps(self, batches: Iterable[Batch]) -> Iterator[Summary]:
+        """Like `run`, but pauses after each batch with the summary so far, whose last is the final one."""
+        observe = self._detector.observe
         started = self._clock()
         with rare_collections() as collect:
-            for number, batch in enumerate(batches):
+            for number, batch in enumerate(batches, 1):
                 for request in batch.events:
                     observe(request)
-                if batch.events:
-                    times = [request.timestamp_ms for request in batch.events]
-                    first_ms = min(times) if first_ms is None else min(first_ms, *times)
-                    last_ms = max(times) if last_ms is None else max(last_ms, *times)
-                summary.events_read += len(batch.events) + len(batch.rejects)
-                if batch.rejects:
-                    summary.rejected += len(batch.rejects)
-                    self._sink.write_rejects(batch.rejects)
-                self._decide(detector.advance())
-                if number % COLLECT_EVERY_BATCHES == COLLECT_EVERY_BATCHES - 1:
+                self._note(batch)
+                self._decide(self._detector.advance())
+                if number % COLLECT_EVERY_BATCHES == 0:
                     collect()
-            self._decide(detector.finish())
-        summary.first_timestamp = None if first_ms is None else rfc3339(first_ms)
-        summary.last_timestamp = None if last_ms is None else rfc3339(last_ms)
+                yield self.summary
+            self._decide(self._detector.finish())
         self._conclude(self._clock() - started)
-        return summary
+        yield self.summary
+
+    def _note(self, batch: Batch) -> None:
+        self.summary.events_read += len(batch.events) + len(batch.rejects)
+        if batch.rejects:
+            self.summary.rejected += len(batch.rejects)
+            self._sink.write_rejects(batch.rejects)
+        if batch.events:
+            times = [request.timestamp_ms for request in batch.events]
+            self._first_ms = min(self._first_ms, *times)
+            self._last_ms = max(self._last_ms, *times)
 
     def _decide(self, decisions: list[Decision]) -> None:
         if decisions:
@@ -93,18 +106,14 @@ class Replay:
 
     def _conclude(self, wall_s: float) -> None:
         summary, counts = self.summary, self._detector.counts
+        if self._first_ms < NEVER_MS:
+            summary.first_timestamp, summary.last_timestamp = rfc3339(self._first_ms), rfc3339(self._last_ms)
         summary.events_used, summary.duplicates = counts.used, counts.duplicates
         summary.late, summary.ahead = counts.late, counts.ahead
         summary.accounts = self._detector.accounts.account_count
         summary.alerts = len(self._alerts)
         summary.wall_seconds = round(wall_s, 3)
         summary.events_per_second = round(summary.events_read / wall_s, 1) if wall_s > 0 else 0.0
-
-
-def rfc3339(moment_ms: int) -> str:
-    """A time in milliseconds since the Unix epoch as RFC 3339 in UTC."""
-    moment = datetime.fromtimestamp(moment_ms // 1000, UTC).replace(microsecond=moment_ms % 1000 * 1000)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -34,7 +35,7 @@ def build_app() -> typer.Typer:
         (offline.replay, "streamer replay events.jsonl.gz --out results"),
         (offline.simulate, "streamer simulate demo --out world.jsonl.gz --truth truth.jsonl --seed 7"),
         (offline.evaluate, "streamer evaluate results --truth truth.jsonl"),
-        (live.produce, "streamer produce world.jsonl.gz --speed 3600"),
+        (live.produce, "streamer produce world.jsonl.gz --speed 3600x"),
         (live.topics, "streamer topics --config config/streamer.yaml"),
         (live.check, "streamer check --config config/streamer.yaml"),
     ):
@@ -56,6 +57,8 @@ def _program(
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the program and end with its exit code: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted."""
+    # The Kafka client would say on stderr, in lines of its own, what ends up in our errors anyway.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
     command = typer.main.get_command(build_app())
     try:
         code = command.main(

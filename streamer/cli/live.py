@@ -13,12 +13,14 @@ from streamer.cli.progress import bar
 
 def run(config: options.Config = None) -> None:
     """Run one worker; start as many as there is work for."""
-    wiring.run_worker(wiring.load(config))
+    code = wiring.run_worker(wiring.load(config))
+    if code:
+        raise typer.Exit(code)
 
 
-def ingest(config: options.Config = None, input_format: options.Format = None) -> None:
+def ingest(config: options.Config = None, input_format: options.Format = None, json: options.Json = False) -> None:
     """Normalize what a gateway writes to its own topic, and pack it in batches onto the input topic."""
-    wiring.ingest(wiring.load(config), input_format=input_format)
+    output.record(wiring.ingest(wiring.load(config), input_format=input_format), as_json=json, title="ingested")
 
 
 def produce(
@@ -26,9 +28,8 @@ def produce(
     config: options.Config = None,
     input_format: options.Format = None,
     speed: Annotated[
-        float | None,
-        typer.Option("--speed", min=0.001, help="Seconds of event time per second. Default: as fast as it goes."),
-    ] = None,
+        str, typer.Option("--speed", help="max, 5000/s (events a second) or 60x (times the speed of event time).")
+    ] = "max",
     batch: Annotated[int, typer.Option("--batch", min=1, help="Events in one message; 1 writes single events.")] = 500,
     json: options.Json = False,
     progress: options.Progress = None,
@@ -48,7 +49,10 @@ def topics(
     json: options.Json = False,
 ) -> None:
     """Make every topic that is missing, and say which are not as configured."""
-    output.table(wiring.topics(wiring.load(config), dry_run=dry_run), as_json=json)
+    found = wiring.topics(wiring.load(config), dry_run=dry_run)
+    output.table(found, as_json=json)
+    if any(topic["problems"] for topic in found):
+        raise typer.Exit(1)
 
 
 def check(config: options.Config = None, json: options.Json = False) -> None:

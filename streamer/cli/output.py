@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from streamer.errors import StreamerError
+
+if TYPE_CHECKING:
+    from streamer.evaluation import Evaluation
 
 
 def record(values: Mapping[str, Any], *, as_json: bool, title: str) -> None:
@@ -37,6 +40,16 @@ def table(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     Console().print(shown)
 
 
+def evaluation(found: Evaluation, *, as_json: bool) -> None:
+    """Print a judgement."""
+    if as_json:
+        typer.echo(json.dumps(found.as_record()))
+        return
+    from streamer.evaluation.table import render
+
+    Console().print(render(found))
+
+
 def problems(found: Sequence[StreamerError], *, as_json: bool) -> None:
     """Print what is wrong: JSON on stdout, or a line each on stderr."""
     if as_json:
@@ -54,7 +67,3 @@ def _text(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:,.1f}" if isinstance(value, float) else str(value)
-
-
-def evaluation(report, *, as_json: bool) -> None:
-    """"""

@@ -62,6 +62,7 @@ class IngestConfig(Section):
     topic: TopicName = "gateway.requests"
     batch_events: Count = 500
     linger_ms: Count = 200
+    port: Port = 6067
 
 
 class InputConfig(Section):

@@ -1,0 +1,22 @@
+"""The one place where objects are built. A function a verb, each importing only what its verb runs."""
+
+from __future__ import annotations
+
+from streamer.wiring.demonstration import demo
+from streamer.wiring.live import check, ingest, produce, run_worker, topics
+from streamer.wiring.offline import evaluate, replay, simulate
+from streamer.wiring.settings import input_bytes, load
+
+__all__ = [
+    "check",
+    "demo",
+    "evaluate",
+    "ingest",
+    "input_bytes",
+    "load",
+    "produce",
+    "replay",
+    "run_worker",
+    "simulate",
+    "topics",
+]

@@ -1,0 +1,198 @@
+"""Objects of the verbs that work with Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from streamer.config import StreamerConfig
+from streamer.errors import BrokerError, ConfigError, StreamerError
+from streamer.wiring.settings import OnCount, privacy_key, pseudonyms, wall_clock_ms
+
+if TYPE_CHECKING:
+    from faust import App
+
+    from streamer.metrics import Metrics
+
+
+def check(config: StreamerConfig) -> list[StreamerError]:
+    """Everything that would stop a worker with this configuration."""
+    from streamer.probes import probe
+    from streamer.stream.topics import ensure_topics, topics_of
+
+    problems = probe(config, os.environ)
+    servers = config.kafka.bootstrap_servers
+    try:
+        states = ensure_topics(servers, topics_of(config.kafka), dry_run=True)
+    except BrokerError as error:
+        return [*problems, StreamerError(f"kafka.bootstrap_servers: found {servers}", error.found, error.remedy)]
+    return problems + [
+        StreamerError(f"topic {state.topic}", problem, "make it with `streamer topics`, or correct the configuration")
+        for state in states
+        for problem in state.problems
+    ]
+
+
+def topics(config: StreamerConfig, *, dry_run: bool) -> list[dict[str, Any]]:
+    """Make every topic that is missing, and say how each is."""
+    from streamer.stream.topics import ensure_topics, topics_of
+
+    kafka = config.kafka
+    states = ensure_topics(
+        kafka.bootstrap_servers, topics_of(kafka), replication=kafka.replication_factor, dry_run=dry_run
+    )
+    return [{**asdict(state), "problems": "; ".join(state.problems)} for state in states]
+
+
+def run_worker(config: StreamerConfig) -> int:
+    """Run one worker until it is told to stop; gives the exit code."""
+    from prometheus_client import CollectorRegistry
+
+    from streamer.metrics import Metrics
+    from streamer.probes import probe
+    from streamer.stream.app import build_app
+    from streamer.stream.topics import ensure_topics, require, topics_of
+    from streamer.stream.topology import Topology
+    from streamer.stream.worker import run_worker as run_app
+
+    problems = probe(config, os.environ)
+    if problems:
+        raise ConfigError(problems)
+    require(ensure_topics(config.kafka.bootstrap_servers, topics_of(config.kafka), dry_run=True))
+    metrics = Metrics(CollectorRegistry())
+    topology = Topology(config, metrics, wall_clock_ms, privacy_key(config))
+    app = build_app(replace(topology.settings(), web_port=None), topology.specs(), metrics, time.monotonic)
+    app.task(worker_pages(config, app, metrics))
+    return run_app(app)
+
+
+def worker_pages(config: StreamerConfig, app: App, metrics: Metrics) -> Callable[[], Awaitable[None]]:
+    """What serves a worker's metrics, health and status page."""
+    from streamer.web.board import Board
+    from streamer.web.follow import follow_alerts
+    from streamer.web.server import build_web, serving
+
+    board = Board()
+
+    def ready() -> str | None:
+        waiting = [driver.position for driver in app.runtime.partitions if not driver.restored.is_set()]
+        return f"restoring {len(waiting)} partitions" if waiting else None
+
+    async def pages() -> None:
+        application = build_web(metrics.registry, board, live=lambda: None, ready=ready, title="streamer worker")
+        async with serving(application, config.web.host, config.web.port):
+            await follow_alerts(config.kafka.bootstrap_servers, config.kafka.topics.alerts, board)
+            await asyncio.Event().wait()
+
+    return pages
+
+
+def ingest(config: StreamerConfig, *, input_format: str | None) -> dict[str, Any]:
+    """Bring a gateway's records to the input topic until told to stop; gives what was done."""
+    from prometheus_client import CollectorRegistry
+
+    from streamer.metrics import Metrics
+    from streamer.sources.batch import Batch
+    from streamer.sources.decode import Decoder
+    from streamer.sources.formats import mapping_of
+    from streamer.stream.ingest import Ingest, IngestSettings
+    from streamer.web.board import Board
+    from streamer.web.server import build_web, serving
+
+    key = privacy_key(config)
+    metrics = Metrics(CollectorRegistry())
+    settings = IngestSettings(
+        bootstrap_servers=config.kafka.bootstrap_servers,
+        source_topic=config.ingest.topic,
+        target_topic=config.kafka.topics.requests,
+        reject_topic=config.kafka.topics.rejects,
+        group=f"{config.kafka.application}-ingest",
+        format_name=input_format or config.input.format,
+        batch_events=config.ingest.batch_events,
+        linger_ms=config.ingest.linger_ms,
+        max_message_bytes=config.stream.max_message_bytes,
+    )
+
+    def decoder(name: str) -> Decoder:
+        return Decoder(
+            clock_ms=wall_clock_ms,
+            max_message_bytes=config.stream.max_message_bytes,
+            key=key,
+            mapping=mapping_of(name),
+        )
+
+    def observe(batch: Batch) -> None:
+        metrics.count_requests({"used": len(batch.events), "rejected": len(batch.rejects)})
+        for reject in batch.rejects:
+            metrics.rejects.labels(reject.reason).inc()
+
+    async def work(stop: asyncio.Event) -> dict[str, Any]:
+        ready = asyncio.Event()
+        pages = build_web(
+            metrics.registry,
+            Board(),
+            live=lambda: None,
+            ready=lambda: None if ready.is_set() else "not connected to Kafka yet",
+            title="streamer ingest",
+        )
+        async with serving(pages, config.web.host, config.ingest.port):
+            return asdict(await Ingest(settings, decoder, pseudonyms(key), observe).run(stop, ready.set))
+
+    return asyncio.run(until_signal(work))
+
+
+async def until_signal(work: Callable[[asyncio.Event], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+    """Run `work`, which ends when its event is set: by SIGTERM, or by Ctrl-C, which is then raised."""
+    stop = asyncio.Event()
+    interrupted = asyncio.Event()
+
+    def interrupt() -> None:
+        interrupted.set()
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, interrupt)
+    done = await work(stop)
+    if interrupted.is_set():
+        raise KeyboardInterrupt
+    return done
+
+
+def produce(
+    config: StreamerConfig,
+    files: Sequence[Path],
+    *,
+    input_format: str | None,
+    speed: str,
+    batch_events: int,
+    on_bytes: OnCount = lambda _: None,
+) -> dict[str, Any]:
+    """Write files to the input topic."""
+    from streamer.sources.files import read_batches
+    from streamer.stream.pace import Pace, parse_speed
+    from streamer.stream.packing import Packer
+    from streamer.stream.produce import TopicWriter, partition_count, topic_producer
+
+    pace = Pace(parse_speed(speed), time.monotonic)
+    key = privacy_key(config)
+    topic, max_bytes = config.kafka.topics.requests, config.stream.max_message_bytes
+    batches = read_batches(
+        files, format_name=input_format or config.input.format, max_event_bytes=max_bytes, key=key, on_bytes=on_bytes
+    )
+    started = time.perf_counter()
+    with topic_producer(config.kafka.bootstrap_servers, max_bytes) as producer:
+        packer = Packer(topic, partition_count(producer, topic), batch_events=batch_events, max_bytes=max_bytes)
+        produced = TopicWriter(producer, packer, pace, time.sleep, pseudonyms(key)).write(batches)
+    wall_s = time.perf_counter() - started
+    return {
+        **produced.as_record(),
+        "wall_seconds": round(wall_s, 3),
+        "events_per_second": round(produced.events / wall_s, 1) if wall_s > 0 else 0.0,
+    }

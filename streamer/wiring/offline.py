@@ -1,0 +1,77 @@
+"""Objects of the verbs that need no Kafka."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from streamer.config import StreamerConfig
+from streamer.wiring.settings import OnCount, privacy_key, under_pseudonyms
+
+if TYPE_CHECKING:
+    from streamer.evaluation import Evaluation
+
+
+def replay(
+    config: StreamerConfig, files: Sequence[Path], out: Path, *, input_format: str | None, on_bytes: OnCount
+) -> dict[str, Any]:
+    """Run the detector over files; the records and the summary go to `out`."""
+    from streamer.detection.detector import Detector
+    from streamer.replay import Replay
+    from streamer.sinks.files import FileSink
+    from streamer.sources.files import read_batches
+
+    key = privacy_key(config)
+    batches = read_batches(
+        files,
+        format_name=input_format or config.input.format,
+        max_event_bytes=config.stream.max_message_bytes,
+        key=key,
+        on_bytes=on_bytes,
+    )
+    with FileSink(out) as sink:
+        summary = (
+            Replay(Detector(config.detection), sink, time.perf_counter).run(under_pseudonyms(batches, key)).as_record()
+        )
+        sink.write_summary(summary)
+    return summary
+
+
+def simulate(
+    scenario: str,
+    *,
+    out: Path,
+    truth: Path,
+    seed: int,
+    on_start: OnCount = lambda _: None,
+    on_events: OnCount = lambda _: None,
+) -> dict[str, Any]:
+    """Write a world's events and its truth; `on_start` is told about how many events there will be."""
+    from streamer.simulation.scenario import load as load_scenario
+    from streamer.simulation.world import World
+    from streamer.simulation.writer import write_events, write_truth
+
+    world = World(load_scenario(scenario), seed)
+    on_start(world.expected_events())
+    started = time.perf_counter()
+    accounts = write_truth(world.truth(), truth)
+    events = write_events(world, out, on_events)
+    wall_s = time.perf_counter() - started
+    return {
+        "events": events,
+        "accounts": accounts,
+        "seed": seed,
+        "wall_seconds": round(wall_s, 3),
+        "events_per_second": round(events / wall_s, 1) if wall_s > 0 else 0.0,
+    }
+
+
+def evaluate(directory: Path, truth: Path, events: Sequence[Path]) -> Evaluation:
+    """Judge the records in a directory; with the events, times and shares are judged too."""
+    from streamer.evaluation import evaluate as judge
+    from streamer.sources.files import read_batches
+
+    requests = (request for batch in read_batches(events) for request in batch.events) if events else None
+    return judge(directory, truth, requests)
