@@ -107,7 +107,7 @@ class Operator:
         self._start_ms = surroundings.start_ms + int(campaign.start_day * DAY_MS)
         self._end_ms = min(self._start_ms + int(campaign.days * DAY_MS), surroundings.end_ms)
         self._week = week(campaign.rhythm, campaign.weekend)
-        self._east_h = PLACES.get(campaign.rhythm_country, (0.0, ""))[0]
+        self._east_h = PLACES[campaign.rhythm_country][0]
         self._asker = Asker(accounts, _content(campaign), salt, first, surroundings)
         self._mean_turns = mean_turns(campaign.turns_mu, campaign.turns_sigma)
         self._turn = 0
@@ -124,6 +124,10 @@ class Operator:
     def requests_per_day(self) -> float:
         """How many requests a day are expected while the campaign runs at full speed."""
         return self._campaign.requests_per_account_per_day * self._campaign.accounts / self._campaign.pools
+
+    def requests_expected(self) -> float:
+        """About how many requests there will be."""
+        return self.requests_per_day() * max(self._end_ms - self._start_ms, 0) / DAY_MS
 
     def requests(self, rng: np.random.Generator, start_ms: int, hours: int) -> Requests:
         """All requests of the work handed out in these hours."""

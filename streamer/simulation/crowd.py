@@ -24,7 +24,7 @@ _BURSTY: Final = 0.35
 
 
 class Crowd:
-    """Independent accounts of one class; `rate_factor` scales everyone's requests per day."""
+    """Independent accounts of one class."""
 
     def __init__(
         self, accounts: Accounts, traits: HonestTraits, salt: int, first: int, surroundings: Surroundings
@@ -38,12 +38,17 @@ class Crowd:
         habit = np.round(1.3 * normal(mix(salt, 51, index)))
         self._east_h: Reals = accounts.east_h + habit
         median = traits.requests_per_day * np.exp(traits.requests_sigma * normal(mix(salt, 52, index)))
-        self._sessions_per_hour: Reals = median / 24 / mean_turns(traits.content.turns_mu, traits.content.turns_sigma)
+        self._mean_turns = mean_turns(traits.content.turns_mu, traits.content.turns_sigma)
+        self._sessions_per_hour: Reals = median / 24 / self._mean_turns
 
     def requests_per_day(self) -> float:
         """How many requests a day are expected, all accounts together."""
-        content = self._traits.content
-        return float(self._sessions_per_hour.sum() * 24 * mean_turns(content.turns_mu, content.turns_sigma))
+        return float(self._sessions_per_hour.sum() * 24 * self._mean_turns)
+
+    def requests_expected(self) -> float:
+        """About how many requests there will be, all accounts and days together."""
+        active_h = np.maximum(self._accounts.end_ms - self._accounts.start_ms, 0) / HOUR_MS
+        return float((self._sessions_per_hour * active_h).sum() * self._mean_turns)
 
     def requests(self, rng: np.random.Generator, start_ms: int, hours: int) -> Requests:
         """All requests of the sessions that start in these hours; a session may last beyond them."""

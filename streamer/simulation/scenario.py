@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from streamer.errors import ConfigError, StreamerError
-from streamer.simulation.classes import CLASSES
+from streamer.simulation.catalogue import LANGUAGES, PLACES
 from streamer.simulation.profiles import PROFILES
 from streamer.simulation.traits import Rhythm
 
@@ -106,6 +106,28 @@ class Campaign(_Strict):
     pause_mu: float = Field(default=3.0, ge=-2, le=8)
     output_shift: float = Field(default=0.1, ge=-2, le=2)
 
+    @field_validator("stacks", "networks", "lengths", "capabilities", "models")
+    @classmethod
+    def _weights(cls, given: dict[str, float] | list[float]) -> dict[str, float] | list[float]:
+        weights = list(given.values()) if isinstance(given, dict) else given
+        if min(weights) < 0 or sum(weights) <= 0:
+            raise ValueError("weights of which none is negative and one is more than 0")
+        return given
+
+    @field_validator("rhythm_country")
+    @classmethod
+    def _place(cls, given: str) -> str:
+        if given not in PLACES:
+            raise ValueError(", ".join(PLACES))
+        return given
+
+    @field_validator("languages")
+    @classmethod
+    def _spoken(cls, given: list[str]) -> list[str]:
+        if not set(given) <= set(LANGUAGES):
+            raise ValueError("any of " + ", ".join(LANGUAGES))
+        return given
+
     @model_validator(mode="before")
     @classmethod
     def _from_profile(cls, given: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever the file holds
@@ -170,23 +192,26 @@ def load(path_or_name: str | Path) -> Scenario:
     try:
         scenario = Scenario.model_validate({"name": path.stem, **given})
     except ValidationError as problem:
-        raise ConfigError([_explain(path, detail) for detail in problem.errors()]) from None
+        raise ConfigError(_problems(path, problem.errors())) from None
     return scenario
 
 
+def _problems(path: Path, details: list[Any]) -> list[StreamerError]:
+    # What an unknown profile would have filled in is not missing.
+    unknown = {detail["loc"][:2] for detail in details if detail["loc"][-1:] == ("profile",)}
+    told = [detail for detail in details if detail["type"] != "missing" or detail["loc"][:2] not in unknown]
+    return [_explain(path, detail) for detail in told]
+
+
 def _explain(path: Path, detail: Any) -> StreamerError:  # noqa: ANN401 - pydantic's error details are untyped
-    where = f"{path}: {'.'.join(str(part) for part in detail['loc']) or 'file'}"
+    location = detail["loc"]
+    where = f"{path}: {'.'.join(str(part) for part in location if part != '[key]') or 'file'}"
     if detail["type"] == "extra_forbidden":
-        return StreamerError(where, "is no key of a scenario", _known_keys(detail["loc"]))
+        return StreamerError(where, "is no key of a scenario", _known_keys(location))
     if detail["type"] == "missing":
         return StreamerError(where, "is missing", "give it")
-    if detail["loc"] and detail["loc"][-1] == "[key]":
-        return StreamerError(
-            where, f"found {detail['input']!r}", "allowed: " + detail["msg"].removeprefix("Input should be ")
-        )
-    return StreamerError(
-        where, f"found {detail['input']!r}", "allowed: " + detail["msg"].removeprefix("Input should be ")
-    )
+    allowed = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    return StreamerError(where, f"found {detail['input']!r}", f"allowed: {allowed}")
 
 
 def _known_keys(location: tuple[str | int, ...]) -> str:
@@ -194,8 +219,3 @@ def _known_keys(location: tuple[str | int, ...]) -> str:
     nested = len(location) > 1
     model = models.get(str(location[0]), Scenario) if nested else Scenario
     return "allowed: " + ", ".join(model.model_fields)
-
-
-def traits_cover_classes() -> bool:
-    """Whether every class name of a scenario has traits."""
-    return set(CLASSES) == set(ClassName.__args__)  # type: ignore[attr-defined]

@@ -37,6 +37,9 @@ class Actor(Protocol):
     def requests_per_day(self) -> float:
         """How many requests a day are expected at most."""
 
+    def requests_expected(self) -> float:
+        """About how many requests there will be."""
+
     def requests(self, rng: np.random.Generator, start_ms: int, hours: int) -> Requests:
         """All requests of what begins in these hours; they may last beyond them."""
 
@@ -78,7 +81,7 @@ class World:
 
     def expected_events(self) -> int:
         """About how many events there will be; for progress bars."""
-        return int(sum(part.actor.requests_per_day() for part in self._parts) * self.scenario.days)
+        return int(sum(part.actor.requests_expected() for part in self._parts))
 
     def truth(self) -> Iterator[dict[str, str]]:
         """One record per account: whose it is."""
