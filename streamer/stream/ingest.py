@@ -22,6 +22,7 @@ from streamer.stream.messages import Outgoing, Position
 from streamer.stream.packing import Packer
 from streamer.stream.rejecting import rejected
 from streamer.stream.sender import MAX_MESSAGE_BYTES
+from streamer.stream.servers import require_servers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -114,6 +115,7 @@ class Ingest:
     async def run(self, stop: asyncio.Event, ready: Callable[[], None] | None = None) -> IngestCounts:
         """Work until `stop` is set; the round begun then is finished. `ready` is called once Kafka is reached."""
         settings = self._settings
+        await asyncio.to_thread(require_servers, settings.bootstrap_servers)
         consumer = AIOKafkaConsumer(
             settings.source_topic,
             bootstrap_servers=settings.bootstrap_servers,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kafka import KafkaProducer
@@ -13,6 +13,7 @@ from kafka.errors import KafkaError
 
 from streamer.errors import BrokerError
 from streamer.stream.packing import Packer
+from streamer.stream.servers import require_servers
 
 if TYPE_CHECKING:
     from streamer.sources.batch import Batch
@@ -41,7 +42,13 @@ class Produced:
 
     def as_record(self) -> dict[str, Any]:
         """The same as plain data."""
-        return asdict(self)
+        return {
+            "events": self.events,
+            "messages": self.messages,
+            "rejected": self.rejected,
+            "reasons": dict(self.reasons),
+            "fields_dropped": dict(self.fields_dropped),
+        }
 
 
 class TopicWriter:
@@ -121,6 +128,7 @@ class TopicWriter:
 @contextmanager
 def topic_producer(servers: str, max_message_bytes: int) -> Iterator[KafkaProducer]:
     """A producer that gives up, rather than waits for ever, when no broker answers."""
+    require_servers(servers)
     try:
         producer = KafkaProducer(
             bootstrap_servers=servers.split(","),

@@ -12,6 +12,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from streamer.errors import BrokerError
 from streamer.stream.sender import MAX_MESSAGE_BYTES
+from streamer.stream.servers import require_servers
 
 if TYPE_CHECKING:
     from streamer.config import KafkaConfig
@@ -90,6 +91,7 @@ def require(states: Iterable[TopicState]) -> None:
 
 @contextmanager
 def _admin(servers: str) -> Iterator[KafkaAdminClient]:
+    require_servers(servers)
     try:
         admin = KafkaAdminClient(
             bootstrap_servers=servers.split(","), client_id="streamer-topics", bootstrap_timeout_ms=_ANSWER_MS

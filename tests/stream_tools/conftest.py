@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.kafka_fixture import kafka
+
+__all__ = ["kafka"]
