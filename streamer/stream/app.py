@@ -11,7 +11,6 @@ import faust
 from faust.types import TP
 
 from streamer.stream.driver import Intervals, PartitionDriver, Ports
-from streamer.stream.health import add_pages
 from streamer.stream.log_reader import LogReader
 from streamer.stream.messages import Incoming, Position
 from streamer.stream.partitions import Partitions
@@ -148,7 +147,6 @@ def build_app(
     for spec in specs:
         _add_agent(app, spec, runtime)
     _connect(app, runtime)
-    add_pages(app, runtime, metrics.registry, clock)
     return app
 
 

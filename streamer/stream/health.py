@@ -1,71 +1,31 @@
-"""Is this worker getting on with its work, does it hold what it was given? Plain answers, and pages that give them."""
+"""Is this worker getting on with its work, and does it hold what it was given? Two different questions."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import faust
-    from prometheus_client import CollectorRegistry
-
     from streamer.stream.app import Runtime
 
 STUCK_S = 120.0
-OK, UNAVAILABLE = 200, 503
 
 
-class Answer(NamedTuple):
-    """What a probe is told."""
-
-    status: int
-    body: dict[str, Any]
-
-
-def live(runtime: Runtime, now_s: float) -> Answer:
-    """Say whether the worker gets on: no partition waits with work to do. Restoring is work, and takes its time."""
+def live_problem(runtime: Runtime, now_s: float) -> str | None:
+    """Say why the worker does not get on, None when it does. Restoring is work, and may take its time."""
     quiet_s = now_s - runtime.ticked_at
-    stuck = sorted(
-        f"{driver.position.topic}/{driver.position.partition}"
-        for driver in runtime.partitions
-        if driver.stuck_s(now_s) > STUCK_S
-    )
-    alive = quiet_s < STUCK_S and not stuck
-    return Answer(OK if alive else UNAVAILABLE, {"live": alive, "stuck": stuck, "last_tick_s": round(quiet_s, 3)})
+    if quiet_s > STUCK_S:
+        return f"nothing was looked after for {quiet_s:.0f} s"
+    stuck = [driver.position for driver in runtime.partitions if driver.stuck_s(now_s) > STUCK_S]
+    if stuck:
+        names = ", ".join(f"{position.topic}/{position.partition}" for position in stuck)
+        return f"nothing was taken for {STUCK_S:.0f} s, though there is something to take: {names}"
+    return None
 
 
-def ready(runtime: Runtime) -> Answer:
-    """Say whether every partition this worker was given is restored, and there is at least one."""
-    held = {
-        f"{driver.position.topic}/{driver.position.partition}": driver.restored.is_set()
-        for driver in runtime.partitions
-    }
-    is_ready = runtime.partitions.is_ready
-    return Answer(OK if is_ready else UNAVAILABLE, {"ready": is_ready, "restored": held})
-
-
-def exposition(registry: CollectorRegistry) -> tuple[bytes, str]:
-    """Give the metrics as Prometheus reads them, with the content type."""
-    return generate_latest(registry), CONTENT_TYPE_LATEST
-
-
-def add_pages(app: faust.App, runtime: Runtime, registry: CollectorRegistry, clock: Callable[[], float]) -> None:
-    """Serve /metrics, /live and /ready from the application's own web server."""
-
-    async def metrics_page(web: Any, _request: Any) -> Any:  # noqa: ANN401 - Faust ships no types
-        body, content_type = exposition(registry)
-        return web.bytes(body, content_type=content_type.partition(";")[0])
-
-    async def live_page(web: Any, _request: Any) -> Any:  # noqa: ANN401
-        answer = live(runtime, clock())
-        return web.json(answer.body, status=answer.status)
-
-    async def ready_page(web: Any, _request: Any) -> Any:  # noqa: ANN401
-        answer = ready(runtime)
-        return web.json(answer.body, status=answer.status)
-
-    for path, page in (("/metrics", metrics_page), ("/live", live_page), ("/ready", ready_page)):
-        app.page(path, name=path.strip("/"))(page)
+def ready_problem(runtime: Runtime) -> str | None:
+    """Say why the worker does not yet do its part, None when it does."""
+    waiting = [driver.position for driver in runtime.partitions if not driver.restored.is_set()]
+    if waiting:
+        names = ", ".join(f"{position.topic}/{position.partition}" for position in waiting)
+        return f"restoring {names}"
+    return None if runtime.partitions.is_ready else "no partitions assigned"

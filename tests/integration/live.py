@@ -1,0 +1,202 @@
+"""Real workers on a real broker: the program itself, started as a user starts it, and what came out in the end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+import yaml
+from kafka import KafkaConsumer, TopicPartition
+
+from streamer.config import load_config
+from streamer.detection.evidence import SuspectReport, WindowReport
+from streamer.sources.event import RequestEvent
+from streamer.stream.codec import ReportDecoder
+from streamer.stream.messages import Incoming
+from streamer.stream.topics import ensure_topics, topics_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.kafka_fixture import KafkaCluster
+
+SENSITIVE: dict[str, Any] = {
+    "reference": {"epoch_s": 3600, "warm_up_s": 43_200, "min_accounts": 50, "min_stratum_accounts": 50}
+}
+RECORDS = {
+    "alerts": ("alert_id", "revision"),
+    "members": ("account_id", "cluster_id", "since", "status"),
+    "limits": ("account_id", "alert_id", "issued_at"),
+}
+PATIENCE_S = 150.0
+
+Found = dict[str, dict[tuple[Any, ...], dict[str, Any]]]
+
+
+def program(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "streamer", *arguments]
+
+
+def call(*arguments: str) -> str:
+    done = subprocess.run(program(*arguments), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def keyed(kind: str, records: Iterator[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """Records by what makes them one; a repeat must be the same record."""
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for record in records:
+        key = tuple(record[name] for name in RECORDS[kind])
+        assert found.setdefault(key, record) == record, "a repeated record differs"
+    return found
+
+
+def replayed(files: list[Path], out: Path, config: Path) -> Found:
+    """What a replay says."""
+    call("replay", *map(str, files), "--out", str(out), "--config", str(config))
+    found = {}
+    for kind in RECORDS:
+        lines = (out / f"{kind}.jsonl").read_text(encoding="utf-8").splitlines()
+        found[kind] = keyed(kind, (r for r in map(json.loads, lines) if r.get("action") != "lift"))
+    return found
+
+
+class LiveRun:
+    """Topics of its own, workers, and the records they wrote."""
+
+    def __init__(self, kafka: KafkaCluster, directory: Path, detection: dict[str, Any], **stream: Any) -> None:
+        self.servers = kafka.servers
+        self.prefix = kafka.unique("live")
+        self.config_path = directory / f"{self.prefix}.yaml"
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self.log_path = directory / f"{self.prefix}.log"
+        names = ("requests", "evidence", "suspects", "alerts", "members", "limits", "rejects")
+        topics = {name: f"{self.prefix}.{name}" for name in names}
+        topics |= {f"state_{stage}": f"{self.prefix}.state.{stage}" for stage in ("account", "link", "cluster")}
+        document = {
+            "kafka": {"bootstrap_servers": self.servers, "application": self.prefix, "topics": topics},
+            "stream": {"idle_s": 4.0, "checkpoint_interval_s": 0.5, **stream},
+            "web": {"port": 0},
+            "ingest": {"topic": f"{self.prefix}.gateway", "port": 0},
+            "detection": detection,
+        }
+        self.config_path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        self.config = load_config(self.config_path, {})
+        ensure_topics(self.servers, topics_of(self.config.kafka))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self.workers:
+            worker.kill()
+            worker.wait()
+
+    def produce(self, *files: Path, batch: int = 100) -> None:
+        call("produce", *map(str, files), "--config", str(self.config_path), "--batch", str(batch))
+
+    def start(self, count: int = 1) -> None:
+        for _ in range(count):
+            with self.log_path.open("ab") as log:
+                command = program("run", "--config", str(self.config_path))
+                self.workers.append(subprocess.Popen(command, stdout=log, stderr=log))
+
+    def kill(self, index: int) -> None:
+        worker = self.workers.pop(index)
+        worker.kill()
+        worker.wait()
+
+    def settle(self) -> None:
+        """Wait until every stage has said all it has to say, then stop the workers."""
+        deadline = time.monotonic() + PATIENCE_S
+        topic, links = self.config.kafka.topics.suspects, self.config.kafka.link_partitions
+        idle: dict[int, bool] = {}
+        decode = ReportDecoder(SuspectReport, topic)
+        for message in self.follow(topic, lambda: sum(idle.values()) == links, deadline):
+            for report in decode(message):
+                idle[report.partition] = report.idle
+        # What was decided last is sent and saved by the time a worker has said goodbye.
+        for worker in self.workers:
+            worker.send_signal(signal.SIGTERM)
+        codes = [worker.wait(timeout=60) for worker in self.workers]
+        self.workers.clear()
+        assert not any(codes), self.log_path.read_text(encoding="utf-8", errors="replace")[-5000:]
+
+    def records(self) -> Found:
+        """All that came out."""
+        found = {}
+        for kind in RECORDS:
+            topic = f"{self.prefix}.{kind}"
+            values = (message.value for message in self.follow(topic, lambda: True, 0.0))
+            found[kind] = keyed(kind, (json.loads(value) for value in values if value is not None))
+        return found
+
+    def evidence(self) -> Iterator[WindowReport]:
+        """Every report of the account stage."""
+        topic = self.config.kafka.topics.evidence
+        decode = ReportDecoder(WindowReport, topic)
+        for message in self.follow(topic, lambda: True, 0.0):
+            yield from decode(message)
+
+    def follow(self, topic: str, enough: Any, deadline: float) -> Iterator[Incoming]:
+        consumer = KafkaConsumer(bootstrap_servers=self.servers, auto_offset_reset="earliest")
+        try:
+            targets = [TopicPartition(topic, partition) for partition in consumer.partitions_for_topic(topic) or ()]
+            consumer.assign(targets)
+            consumer.seek_to_beginning(*targets)
+            while True:
+                for records in consumer.poll(timeout_ms=300).values():
+                    for record in records:
+                        yield Incoming(record.offset, record.key, record.value)
+                ends = consumer.end_offsets(targets)
+                if all(consumer.position(target) >= ends[target] for target in targets):
+                    if enough():
+                        return
+                    assert time.monotonic() < deadline, (
+                        f"{topic} did not settle: {self.log_path.read_text(encoding='utf-8', errors='replace')[-5000:]}"
+                    )
+        finally:
+            consumer.close()
+
+
+def difference(expected: Found, found: Found) -> str:
+    """Say what is missing, too much or different, for a person; empty when nothing is."""
+    lines = []
+    for kind in RECORDS:
+        one, other = expected[kind], found[kind]
+        lines += [f"{kind}: missing {key}" for key in one.keys() - other.keys()]
+        lines += [f"{kind}: unexpected {key}" for key in other.keys() - one.keys()]
+        for key in one.keys() & other.keys():
+            fields = [name for name in one[key] if one[key][name] != other[key].get(name)]
+            if fields:
+                lines.append(f"{kind}: {key} differs in {', '.join(fields)}")
+    return "\n".join(sorted(lines)[:40])
+
+
+def world(scenario: dict[str, Any] | str, directory: Path, seed: int = 1) -> Path:
+    """Simulate a world; give its file of events, the truth beside it."""
+    name = scenario if isinstance(scenario, str) else str(directory / "world.yaml")
+    if not isinstance(scenario, str):
+        (directory / "world.yaml").write_text(yaml.safe_dump(scenario), encoding="utf-8")
+    events = directory / "events.jsonl"
+    call("simulate", name, "--out", str(events), "--truth", str(directory / "truth.jsonl"), "--seed", str(seed))
+    return events
+
+
+def shuffled(events: Path, lateness_ms: int, rng: Any) -> Path:
+    """The same events out of order, none further than `lateness_ms` behind."""
+    timed = []
+    decode = msgspec.json.Decoder(RequestEvent).decode
+    for line in events.read_bytes().splitlines():
+        timed.append((decode(line).timestamp_ms + rng.randrange(lateness_ms), line))
+    timed.sort(key=lambda pair: pair[0])
+    target = events.with_name("shuffled.jsonl")
+    target.write_bytes(b"".join(line + b"\n" for _, line in timed))
+    return target
