@@ -4,32 +4,40 @@ from __future__ import annotations
 
 import gzip
 import json
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Final, cast
 
 import zstandard
 
 from streamer.errors import StreamerError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from streamer.simulation.world import World
 
+_SUFFIXES: Final = frozenset({".jsonl", ".gz", ".zst"})
 
-def open_output(path: Path) -> IO[bytes]:
+
+@contextmanager
+def open_output(path: Path) -> Iterator[IO[bytes]]:
     """Open a .jsonl, .jsonl.gz or .jsonl.zst file for writing. Equal data gives equal bytes (a .gz holds no time)."""
+    if path.suffix not in _SUFFIXES:
+        raise UsageError(str(path), f"found suffix {path.suffix!r}", "use .jsonl, .jsonl.gz or .jsonl.zst")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".gz":
-            return cast("IO[bytes]", gzip.GzipFile("", "wb", 3, path.open("wb"), 0))
-        if path.suffix == ".zst":
-            return cast("IO[bytes]", zstandard.open(path, "wb", zstandard.ZstdCompressor(level=3)))
-        if path.suffix == ".jsonl":
-            return path.open("wb")
+        with path.open("wb") as plain:
+            if path.suffix == ".gz":
+                with gzip.GzipFile("", "wb", 3, plain, 0) as packed:
+                    yield cast("IO[bytes]", packed)
+            elif path.suffix == ".zst":
+                with zstandard.ZstdCompressor(level=3).stream_writer(plain, closefd=False) as squeezed:
+                    yield cast("IO[bytes]", squeezed)
+            else:
+                yield plain
     except OSError as problem:
         raise StreamerError(str(path), f"cannot be written ({problem.strerror})", "name another file") from None
-    raise UsageError(str(path), f"found suffix {path.suffix!r}", "use .jsonl, .jsonl.gz or .jsonl.zst")
 
 
 def write_events(world: World, path: Path, progress: Callable[[int], None] | None = None) -> int:
