@@ -19,12 +19,14 @@ from streamer.errors import StreamerError
 STOP_TIMEOUT_S = 15.0
 SCRAPE_TIMEOUT_S = 2.0
 LOG_LINES = 12
+POLL_S = 0.2
 
 
 class Progress(NamedTuple):
-    """How far all workers together are."""
+    """How far all workers together are. `lag` is how many messages between all stages wait to be read."""
 
     requests: int
+    lag: int
     watermark_ms: int | None
 
 
@@ -34,8 +36,7 @@ class Worker:
     def __init__(self, number: int, config: Path, port: int) -> None:
         self.number = number
         self.url = f"http://127.0.0.1:{port}"
-        self.requests = 0
-        self.watermark_ms: int | None = None
+        self.progress = Progress(0, 0, None)
         self._config = config
         self._log = config.with_suffix(".log")
         self._process: subprocess.Popen[bytes] | None = None
@@ -52,17 +53,31 @@ class Worker:
                 start_new_session=True,
             )
 
+    def is_ready(self) -> bool:
+        """Whether it says that it does its part; raises if it has ended."""
+        self._require_running()
+        try:
+            self._get("/ready")
+        except (OSError, ValueError):
+            return False
+        return True
+
     def look(self) -> None:
         """Ask how far it is; raise if it has ended. Where it does not answer, what it said last stands."""
+        self._require_running()
+        with contextlib.suppress(OSError, ValueError):
+            self.progress = _read(self._get("/metrics"))
+
+    def _get(self, path: str) -> str:
+        with urllib.request.urlopen(self.url + path, timeout=SCRAPE_TIMEOUT_S) as answer:  # noqa: S310 - our own worker
+            text: str = answer.read().decode()
+        return text
+
+    def _require_running(self) -> None:
         if self._process is not None and self._process.poll() is not None:
             tail = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
             found = f"ended with exit code {self._process.returncode}:\n" + "\n".join(tail)
             raise StreamerError(f"worker {self.number}", found, "read the lines above")
-        with contextlib.suppress(OSError, ValueError):
-            url = f"{self.url}/metrics"
-            with urllib.request.urlopen(url, timeout=SCRAPE_TIMEOUT_S) as answer:  # noqa: S310 - our own worker
-                text = answer.read().decode()
-            self.requests, self.watermark_ms = _read(text)
 
     def stop(self, deadline: float) -> None:
         """Wait for the end of a process that was asked to end; kill it after the deadline."""
@@ -103,8 +118,18 @@ class Fleet:
         """How far they are; raises if one has ended."""
         for worker in self.workers:
             worker.look()
-        watermarks = [worker.watermark_ms for worker in self.workers if worker.watermark_ms is not None]
-        return Progress(sum(worker.requests for worker in self.workers), min(watermarks, default=None))
+        each = [worker.progress for worker in self.workers]
+        watermarks = [progress.watermark_ms for progress in each if progress.watermark_ms is not None]
+        requests, lag = sum(progress.requests for progress in each), sum(progress.lag for progress in each)
+        return Progress(requests, lag, min(watermarks, default=None))
+
+    def wait_until_ready(self, timeout_s: float) -> None:
+        """Return when all workers do their part; raise if they do not within the time, or one has ended."""
+        deadline = time.monotonic() + timeout_s
+        while not all(worker.is_ready() for worker in self.workers):
+            if time.monotonic() > deadline:
+                raise StreamerError("workers", f"not ready after {timeout_s:.0f} s", "look at their /ready")
+            time.sleep(POLL_S)
 
     def _stop(self) -> None:
         deadline = time.monotonic() + STOP_TIMEOUT_S
@@ -114,14 +139,18 @@ class Fleet:
             worker.stop(deadline)
 
 
-def _read(text: str) -> tuple[int, int | None]:
-    requests, delays = 0.0, []
+def _read(text: str) -> Progress:
+    requests = lag = 0.0
+    delays = []
     for name, value in _samples(text):
         if name == "streamer_requests_total":
             requests += value
+        elif name == "streamer_lag_messages":
+            lag += value
         elif name == "streamer_watermark_delay_seconds":
             delays.append(value)
-    return int(requests), round((time.time() - max(delays)) * 1000) if delays else None
+    watermark_ms = round(time.time() - max(delays)) * 1000 if delays else None
+    return Progress(int(requests), int(lag), watermark_ms)
 
 
 def _samples(text: str) -> Iterator[tuple[str, float]]:

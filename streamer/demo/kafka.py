@@ -41,12 +41,16 @@ class Feeder:
         self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
 
     def check(self) -> None:
         """Raise what went wrong in the thread, if anything did."""
@@ -131,10 +135,11 @@ class Watch:
             self._feeder.check()
             progress = self._fleet.progress()
             now = self._clock()
-            if count or progress.requests < self._events_total or not self._feeder.done:
+            if count or progress.lag or progress.requests < self._events_total or not self._feeder.done:
                 heard = now
             yield Tick(
-                events_done=progress.requests,
+                # What a worker had read and another had to read again when partitions moved is counted by both.
+                events_done=min(progress.requests, self._feeder.events),
                 events_total=self._events_total,
                 lag=max(0, self._feeder.events - progress.requests),
                 watermark=None if progress.watermark_ms is None else rfc3339(progress.watermark_ms),

@@ -52,12 +52,12 @@ class Screen:
             self._alert(alert)
         if self._live is not None:
             self._live.update(self._picture(tick, rate))
-        elif self._clock() - self._line_at >= LINE_EVERY_S or tick.events_done >= tick.events_total:
+        elif self._clock() - self._line_at >= LINE_EVERY_S:
             self._line_at = self._clock()
             share = tick.events_done / max(tick.events_total, 1)
             self.say(
                 f"{tick.events_done:>9,} events ({share:4.0%})  {rate:>7,.0f} events/s  lag {tick.lag:>7,}  "
-                f"watermark {tick.watermark or '-'}  alerts {len(self._revisions)}"
+                f"watermark {minute(tick.watermark)}  alerts {len(self._revisions)}"
             )
 
     def _alert(self, alert: Mapping[str, Any]) -> None:
@@ -73,7 +73,7 @@ class Screen:
         figures = Table.grid(padding=(0, 3))
         figures.add_row("events/s", "lag", "watermark (event time)", "workers", "alerts", style="dim")
         figures.add_row(
-            f"{rate:,.0f}", f"{tick.lag:,}", tick.watermark or "-", str(tick.workers), str(len(self._revisions))
+            f"{rate:,.0f}", f"{tick.lag:,}", minute(tick.watermark), str(tick.workers), str(len(self._revisions))
         )
         bar = ProgressBar(total=max(tick.events_total, 1), completed=tick.events_done, width=60)
         latest = [
@@ -95,6 +95,11 @@ def describe(alert: Mapping[str, Any]) -> list[str]:
 def update(alert: Mapping[str, Any]) -> str:
     """A later revision of an alert, in a line."""
     return (
-        f"  revision {alert['revision']} of {escape(str(alert['alert_id']))}, {alert['updated_at']}: {alert['status']}, "
-        f"{alert['account_count']:,} accounts, {alert['request_count']:,} requests"
+        f"  revision {alert['revision']} of {escape(str(alert['alert_id']))}, {minute(str(alert['updated_at']))}: "
+        f"{alert['status']}, {alert['account_count']:,} accounts, {alert['request_count']:,} requests"
     )
+
+
+def minute(moment: str | None) -> str:
+    """A time to the minute; more would only flicker."""
+    return "-" if moment is None else moment[:16].replace("T", " ")

@@ -27,7 +27,8 @@ WORKERS = 2
 PARTITIONS = 6
 STREAM_FOR_S = 45.0
 IDLE_S = 5.0
-TIMEOUT_S = 200.0
+TIMEOUT_S = 180.0
+READY_S = 60.0
 
 
 class World(NamedTuple):
@@ -129,6 +130,8 @@ def _with_workers(world: World, directory: Path, kafka: KafkaConfig, screen: Scr
         )
         collector = stack.enter_context(Collector(consumer, kafka.topics, world.records))
         feeder = stack.enter_context(_feeder(world, kafka, stack))
+        fleet.wait_until_ready(READY_S)
+        feeder.start()
         watch = Watch(
             feeder, fleet, collector, events_total=world.event_count, quiet_s=IDLE_S + 5.0, timeout_s=TIMEOUT_S
         )

@@ -74,18 +74,21 @@ def run_worker(config: StreamerConfig) -> int:
 
 def worker_pages(config: StreamerConfig, app: App, metrics: Metrics) -> Callable[[], Awaitable[None]]:
     """What serves a worker's metrics, health and status page."""
+    from streamer.stream.health import live_problem, ready_problem
     from streamer.web.board import Board
     from streamer.web.follow import follow_alerts
     from streamer.web.server import build_web, serving
 
     board = Board()
 
-    def ready() -> str | None:
-        waiting = [driver.position for driver in app.runtime.partitions if not driver.restored.is_set()]
-        return f"restoring {len(waiting)} partitions" if waiting else None
-
     async def pages() -> None:
-        application = build_web(metrics.registry, board, live=lambda: None, ready=ready, title="streamer worker")
+        application = build_web(
+            metrics.registry,
+            board,
+            live=lambda: live_problem(app.runtime, time.monotonic()),
+            ready=lambda: ready_problem(app.runtime),
+            title="streamer worker",
+        )
         async with serving(application, config.web.host, config.web.port):
             await follow_alerts(config.kafka.bootstrap_servers, config.kafka.topics.alerts, board)
             await asyncio.Event().wait()
