@@ -60,6 +60,7 @@ class Decoder:
         self._pieces = msgspec.json.Decoder(list[msgspec.Raw])
         self._fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
         self._value = msgspec.json.Decoder()
+        self._object_of = msgspec.json.Decoder(dict[str, Any])
         self._syntax = msgspec.json.Decoder(msgspec.Raw)
 
     def decode(self, message: bytes) -> Batch:
@@ -187,6 +188,10 @@ class Decoder:
 
     def _read(self, piece: bytes) -> dict[str, Any]:
         """The object's values, `BROKEN` for those that are not; raises `Unusable` if it is no object."""
+        try:
+            return self._object_of.decode(piece)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            pass  # value by value, then
         try:
             raw = self._fields.decode(piece)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

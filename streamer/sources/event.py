@@ -17,7 +17,7 @@ ModelName: TypeAlias = Annotated[str, Meta(max_length=128)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Asn: TypeAlias = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 HttpStatus: TypeAlias = Annotated[int, Meta(ge=0, le=999)]
-Duration: TypeAlias = Annotated[float, Meta(ge=0)]
+Duration: TypeAlias = Annotated[float, Meta(ge=0, le=1e12)]
 
 
 def to_ms(moment: datetime | int) -> int:

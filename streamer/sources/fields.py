@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -29,6 +30,8 @@ FUTURE_MS = 600_000
 _HEX = "0123456789abcdef"
 _SIMHASH_DIGITS = 16
 _KNOWN_ADDRESSES = 65_536
+
+_AT_FIELD = re.compile(r"at `\$\.(\w+)")
 
 BROKEN = object()
 """Stands for the value of a field whose JSON could not be read."""
@@ -106,50 +109,59 @@ class Checks:
 
     def build(self, values: Mapping[str, Any], dropped: dict[str, int]) -> RequestEvent:
         """The event these values describe. Counts wrong optional fields in `dropped`; raises `Unusable`."""
-        fields: dict[str, Any] = {name: _required(name, values) for name in REQUIRED}
-        for name, value in values.items():
-            if value is None or name in fields or name not in TYPES:
-                continue
-            checked = self._optional(name, value)
-            if checked is None:
-                dropped[name] = dropped.get(name, 0) + 1
+        known = {name: value for name, value in values.items() if value is not None and name in TYPES}
+        # Each turn mends or drops the field that was found wrong.
+        for _ in range(len(TYPES) + 1):
+            try:
+                event = msgspec.convert(known, RequestEvent)
+            except msgspec.ValidationError as error:
+                _mend(known, values, error, dropped)
             else:
-                fields[name] = checked
-        system_prompt, prompt = fields.pop("system_prompt", None), fields.pop("prompt", None)
-        if system_prompt and "system_prompt_hash" not in fields:
-            fields["system_prompt_hash"] = hash_text(system_prompt, key=self._key)
-        if prompt and "prompt_simhash" not in fields:
-            fields["prompt_simhash"] = simhash64(prompt, key=self._key)
-        event = RequestEvent(**fields)
+                return self._finished(event, dropped)
+        raise Unusable("wrong_type", "no event can be made of it")
+
+    def _finished(self, event: RequestEvent, dropped: dict[str, int]) -> RequestEvent:
         if not self.in_time(event):
-            raise Unusable("timestamp_out_of_range", f"timestamp: {_shown(values['timestamp'])} cannot be")
-        return event
+            raise Unusable("timestamp_out_of_range", f"timestamp: {_shown(event.timestamp)} cannot be")
+        wrong = []
+        if event.client_ip is not None and not self.is_address(event.client_ip):
+            wrong.append("client_ip")
+        created, simhash = event.account_created_at, event.prompt_simhash
+        if created is not None and not EARLIEST_MS <= to_ms(created) <= LATEST_MS:
+            wrong.append("account_created_at")
+        if simhash is not None and (len(simhash) != _SIMHASH_DIGITS or simhash.strip(_HEX)):
+            wrong.append("prompt_simhash")
+        for name in wrong:
+            dropped[name] = dropped.get(name, 0) + 1
+        changes: dict[str, Any] = dict.fromkeys([*wrong, "system_prompt", "prompt"])
+        if event.system_prompt and event.system_prompt_hash is None:
+            changes["system_prompt_hash"] = hash_text(event.system_prompt, key=self._key)
+        if event.prompt and (simhash is None or "prompt_simhash" in wrong):
+            changes["prompt_simhash"] = simhash64(event.prompt, key=self._key)
+        return msgspec.structs.replace(event, **changes)
 
-    def _optional(self, name: str, value: object) -> Any:  # noqa: ANN401 - the field's own type
-        try:
-            checked = convert(name, value)
-        except (msgspec.ValidationError, ValueError, OverflowError):
-            return None
-        if name == "client_ip":
-            return checked if self.is_address(checked) else None
-        if name == "account_created_at":
-            in_range = EARLIEST_MS <= to_ms(checked) <= LATEST_MS
-            return checked if in_range else None
-        if name == "prompt_simhash":
-            return checked if len(checked) == _SIMHASH_DIGITS and not checked.strip(_HEX) else None
-        return checked
+
+def _mend(
+    known: dict[str, Any], values: Mapping[str, Any], error: msgspec.ValidationError, dropped: dict[str, int]
+) -> None:
+    """Make the field that `error` is about right if it can be, or take it out; raises `Unusable` if it is required."""
+    found = _AT_FIELD.search(str(error))
+    name = found.group(1) if found else next((name for name in REQUIRED if name not in known), None)
+    if name in REQUIRED:
+        known[name] = _required(name, values)
+        return
+    if name not in known:
+        raise Unusable("wrong_type", str(error))
+    value = _whole(known.pop(name))
+    try:
+        known[name] = msgspec.convert(value, TYPES[name])
+    except msgspec.ValidationError:
+        dropped[name] = dropped.get(name, 0) + 1
 
 
-def convert(name: str, value: object) -> Any:  # noqa: ANN401 - the field's own type
-    """`value` as the type of the field `name`; raises msgspec's ValidationError."""
-    if isinstance(value, float) and value.is_integer() and name != "duration_ms":
-        value = int(value)  # 3.0 is an integer in JSON Schema, and what a table with gaps makes of 3
-    if value is BROKEN:
-        raise msgspec.ValidationError("not readable")
-    checked = msgspec.convert(value, TYPES[name])
-    if isinstance(checked, str):
-        checked.encode()  # a lone surrogate would break whoever writes it out
-    return checked
+def _whole(value: Any) -> Any:  # noqa: ANN401 - any value of a field
+    """3.0 is an integer in JSON Schema, and what a table with gaps makes of 3."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _required(name: str, values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the field's own type
@@ -157,12 +169,10 @@ def _required(name: str, values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - th
     if value is None:
         raise Unusable("missing_field", f"{name}: {'null' if name in values else 'not there'}")
     try:
-        return convert(name, value)
+        return msgspec.convert(_whole(value), TYPES[name])
     except msgspec.ValidationError as error:
         if isinstance(value, str) and name != "timestamp":
             raise Unusable("out_of_range", f"{name}: {len(value)} characters; {error}") from None
-        raise Unusable("wrong_type", f"{name}: {_shown(value)}; {error}") from None
-    except (ValueError, OverflowError) as error:
         raise Unusable("wrong_type", f"{name}: {_shown(value)}; {error}") from None
 
 

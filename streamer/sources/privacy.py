@@ -5,6 +5,9 @@ turned back, nor checked against a guess. What is replaced: the identifiers of a
 session, device and payment, and the client address. An address keeps its structure and nothing else: public
 addresses of one /24 (IPv6: /48) stay together in one other public block, and two blocks never become one. Private
 addresses say nothing about anyone outside and stay. `email_domain` loses whatever stands before an @.
+
+A record that cannot be used goes to the rejects as it came, under its own names: that topic needs the protection that
+the gateway's own topic has.
 """
 
 from __future__ import annotations

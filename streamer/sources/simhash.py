@@ -10,7 +10,7 @@ import numpy as np
 
 SHINGLE_WORDS = 3
 # A prompt of a megabyte costs no more than one of this many words: what is near-identical is so from the start.
-MAX_WORDS = 8192
+MAX_WORDS = 2048
 
 # Scripts written without spaces are taken by the character, so that an edit does not change the whole sentence.
 _UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"

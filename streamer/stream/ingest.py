@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -62,16 +61,18 @@ class IngestCounts:
     events: int = 0
     rejected: int = 0
     sent: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-    fields_dropped: Counter[str] = field(default_factory=Counter)
+    reasons: dict[str, int] = field(default_factory=dict)
+    fields_dropped: dict[str, int] = field(default_factory=dict)
 
     def add(self, batch: Batch) -> None:
         """Count what one message held."""
         self.messages += 1
         self.events += len(batch.events)
         self.rejected += len(batch.rejects)
-        self.reasons.update(reject.reason for reject in batch.rejects)
-        self.fields_dropped.update(batch.fields_dropped)
+        for reject in batch.rejects:
+            self.reasons[reject.reason] = self.reasons.get(reject.reason, 0) + 1
+        for name, times in batch.fields_dropped.items():
+            self.fields_dropped[name] = self.fields_dropped.get(name, 0) + times
 
 
 class Record(Protocol):
