@@ -5,7 +5,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kafka import KafkaProducer
+from aiokafka import AIOKafkaProducer
 from kafka.admin import KafkaAdminClient
 
 from streamer.errors import BrokerError
@@ -32,17 +32,21 @@ def decoder(name: str) -> Decoder:
 class Setup:
     """Three topics, and what a gateway wrote to the first."""
 
-    def __init__(self, kafka: KafkaCluster, written: Sequence[bytes | None]) -> None:
+    def __init__(self, kafka: KafkaCluster, written: Sequence[bytes | None], *, compression: str | None = None) -> None:
         self.kafka = kafka
         self.written = written
         self.source, self.target, self.rejects = (kafka.unique(name) for name in ("gateway", "requests", "rejects"))
         large = {"max.message.bytes": str(16 << 20)}
         kafka.create({self.source: 2, self.target: 6, self.rejects: 1}, {self.source: large, self.rejects: large})
-        producer = KafkaProducer(bootstrap_servers=kafka.servers, max_request_size=16 << 20)
-        for at, value in enumerate(written):
-            producer.send(self.source, value, key=b"key-%d" % at, partition=at % 2)
-        producer.flush()
-        producer.close()
+        asyncio.run(self.write(compression))
+
+    async def write(self, compression: str | None) -> None:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.kafka.servers, max_request_size=16 << 20, compression_type=compression
+        )
+        async with producer:
+            for at, value in enumerate(self.written):
+                await producer.send(self.source, value, key=b"key-%d" % at, partition=at % 2)
 
     def settings(self, **changes: Any) -> IngestSettings:
         return IngestSettings(self.kafka.servers, self.source, self.target, self.rejects, self.source, **changes)
@@ -88,6 +92,14 @@ def test_single_events_are_packed_and_broken_ones_set_aside_unchanged(kafka: Kaf
         assert (headers["offset"], record.key) == (str(at // 2), b"key-%d" % at)
     reasons = [dict(rejects[value].headers)["reason"] for value in (b"broken", b"\xff", b"{}", huge)]
     assert reasons == [b"not_json", b"not_utf8", b"missing_field", b"too_large"]
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("compression", ["gzip", "lz4", "snappy", "zstd"])
+def test_whatever_a_gateway_compresses_with_is_read(kafka: KafkaCluster, compression: str) -> None:
+    setup = Setup(kafka, numbered(100), compression=compression)
+    assert setup.run().events == 100
+    assert len(setup.events()) == 100
 
 
 @pytest.mark.kafka
