@@ -1,0 +1,138 @@
+"""Simulate, replay and evaluate, as a person would run them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import PROGRAM, Run, clean_environment
+
+EVENT = {"event_id": "e1", "timestamp": "2026-03-02T00:00:00Z", "account_id": "a", "model": "m"}
+SCENARIO = """
+start: 2026-03-02
+days: 0.5
+honest:
+  individual: {accounts: 60}
+campaigns:
+  - {name: loud, profile: rotation, accounts: 6, requests_per_account_per_day: 200, days: 0.5}
+"""
+
+
+def event(number: int, **more: object) -> str:
+    return json.dumps({**EVENT, "event_id": f"e{number}", **more})
+
+
+def test_a_world_is_made_replayed_and_judged(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "world.yaml").write_text(SCENARIO, encoding="utf-8")
+    made = run("simulate", "world.yaml", "--out", "w.jsonl.gz", "--truth", "t.jsonl", "--seed", "3", "--json")
+    assert made.returncode == 0, made.stderr
+    events = json.loads(made.stdout)["events"]
+    with gzip.open(tmp_path / "w.jsonl.gz", "rt", encoding="utf-8") as file:
+        assert sum(1 for _ in file) == events
+
+    replayed = run("replay", "w.jsonl.gz", "--out", "out", "--json")
+    assert replayed.returncode == 0, replayed.stderr
+    assert replayed.stderr == ""
+    summary = json.loads(replayed.stdout)
+    assert summary == json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
+    assert (summary["events_read"], summary["rejected"], summary["duplicates"]) == (events, 0, 0)
+    assert summary["events_used"] + summary["late"] + summary["ahead"] == events
+    assert summary["first_timestamp"].startswith("2026-03-02T00:0")
+
+    judged = run("evaluate", "out", "--truth", "t.jsonl", "--events", "w.jsonl.gz", "--json")
+    assert judged.returncode == 0, judged.stderr
+    (campaign,) = json.loads(judged.stdout)["campaigns"]
+    assert (campaign["name"], campaign["accounts"]) == ("loud", 6)
+    table = run("evaluate", "out", "--truth", "t.jsonl")
+    assert table.returncode == 0
+    assert "loud" in table.stdout
+
+
+def test_the_same_seed_makes_the_same_bytes(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "world.yaml").write_text(SCENARIO, encoding="utf-8")
+    for name in ("a", "b"):
+        assert run("simulate", "world.yaml", "--out", f"{name}.jsonl", "--truth", "t.jsonl").returncode == 0
+    assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
+
+
+def test_a_replay_writes_every_file_and_keeps_what_it_could_not_use(run: Run, tmp_path: Path) -> None:
+    lines = [event(1), event(1), "{}", "\xff not json", event(2, status="many"), event(3)]
+    done = run("replay", "-", "--out", "deep/er/out", stdin="\n".join(lines))
+    assert done.returncode == 0, done.stderr
+    out = tmp_path / "deep" / "er" / "out"
+    names = ["alerts.jsonl", "limits.jsonl", "members.jsonl", "rejects.jsonl", "summary.json"]
+    assert sorted(path.name for path in out.iterdir()) == names
+    summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    assert list(summary)[:6] == ["events_read", "events_used", "duplicates", "late", "ahead", "rejected"]
+    counted = [summary[key] for key in ("events_read", "events_used", "duplicates", "rejected", "accounts", "alerts")]
+    assert counted == [6, 3, 1, 2, 1, 0]
+    rejects = [json.loads(line) for line in (out / "rejects.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [reject["reason"] for reject in rejects] == ["missing_field", "not_json"]
+    assert "events_read" in done.stdout
+
+
+def test_pseudonyms_leave_no_account_in_the_records(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text("privacy: {pseudonymize: true, key_env: MY_KEY}", encoding="utf-8")
+    arguments = ["replay", "-", "--out", "out", "--config", "my.yaml"]
+    assert run(*arguments, stdin=event(1), MY_KEY="0123456789abcdef").returncode == 0
+    refused = run(*arguments, stdin=event(1))
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("environment variable MY_KEY (privacy.key_env): the variable is not set; allowed:")
+
+
+@pytest.mark.parametrize(
+    "arguments,code,said",
+    [
+        (["replay", "absent.jsonl", "--out", "out"], 2, "absent.jsonl: "),
+        (["replay", ".", "--out", "out"], 2, ".: a directory"),
+        (["replay", "x.jsonl", "--out", "out", "--format", "csv"], 2, "csv"),
+        (["simulate", "no_such_world", "--out", "w.jsonl", "--truth", "t.jsonl"], 2, "no_such_world"),
+        (["simulate", "small", "--out", "w.csv", "--truth", "t.jsonl"], 2, "w.csv"),
+        (["evaluate", "absent", "--truth", "absent.jsonl"], 2, "absent"),
+    ],
+)
+def test_what_cannot_be_used_is_named_in_one_line(run: Run, arguments: list[str], code: int, said: str) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr.splitlines()[0]
+    assert "Traceback" not in done.stderr
+
+
+def test_progress_is_shown_only_where_it_is_wanted(run: Run) -> None:
+    assert run("replay", "-", "--out", "out", stdin=event(1)).stderr == ""
+    assert "replay" in run("replay", "-", "--out", "out", "--progress", stdin=event(1)).stderr
+
+
+def test_ctrl_c_ends_with_130_and_leaves_no_finished_records(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [PROGRAM, "replay", "-", "--out", "out"],
+        cwd=tmp_path,
+        env=clean_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        # More than a pipe holds: once it is written, the program is reading.
+        process.stdin.write("\n".join(event(number) for number in range(20_000)))
+        process.stdin.flush()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert process.stderr is not None
+        assert process.stderr.read() == "streamer: interrupted\n"
+        process.stdin.close()
+    assert not (tmp_path / "out" / "summary.json").exists()
+
+
+def test_a_reader_that_goes_away_is_no_failure_with_a_traceback(tmp_path: Path) -> None:
+    command = f"{PROGRAM} --help | true"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, env=clean_environment(), capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in done.stderr
