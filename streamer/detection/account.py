@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import struct
 from array import array
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import NamedTuple
 
 from river import stats
 from scipy import special
 
+from streamer.detection.account_window import AccountWindow
 from streamer.detection.evidence import MISSING, Profile
-from streamer.detection.links import Identity, stable_key
 from streamer.detection.population import span_class
-from streamer.detection.request import Request
 from streamer.detection.settings import DAY_S, HOUR_S, AccountSettings
 from streamer.detection.statistics import (
     LOG_STEPS,
@@ -40,62 +40,6 @@ _PEEK = struct.Struct("<BqqQ")
 RECORD_VERSION = 1
 
 
-class AccountWindow:
-    """What one account did in one open window: sums of integers and sets, so that order does not matter."""
-
-    __slots__ = ("identities", "models", "output_steps", "output_tokens", "outputs", "templates", "times")
-
-    def __init__(self) -> None:
-        self.times: list[int] = []
-        self.output_tokens = 0
-        self.output_steps = 0
-        self.outputs = 0
-        self.identities: set[Identity] = set()
-        self.templates: set[str] = set()
-        self.models: set[str] = set()
-
-    def add(self, request: Request, timestamp_ms: int) -> None:
-        """Add one request."""
-        self.times.append(timestamp_ms)
-        tokens = request.output_tokens
-        if tokens is not None:
-            self.output_tokens += tokens
-            self.output_steps += log_steps(tokens)
-            self.outputs += 1
-        self.identities.add(
-            Identity(
-                request.client_ip,
-                request.user_agent,
-                request.tls_fingerprint,
-                request.device_id,
-                request.payment_fingerprint,
-                request.email_domain,
-                request.system_prompt_hash,
-                request.account_created_ms,
-                request.plan,
-                request.organization_id,
-            )
-        )
-        if request.prompt_simhash is not None:
-            self.templates.add(request.prompt_simhash)
-        self.models.add(request.model)
-
-    def snapshot(self) -> list[Any]:
-        """Plain data; sets sorted."""
-        identities = sorted((list(i) for i in self.identities), key=repr)
-        tokens = [self.output_tokens, self.output_steps, self.outputs]
-        return [sorted(self.times), *tokens, identities, sorted(self.templates), sorted(self.models)]
-
-    @classmethod
-    def restore(cls, state: list[Any]) -> AccountWindow:
-        """Take over what `snapshot` gave."""
-        self = cls()
-        self.times, self.output_tokens, self.output_steps, self.outputs = list(state[0]), state[1], state[2], state[3]
-        self.identities = {Identity(*identity) for identity in state[4]}
-        self.templates, self.models = set(state[5]), set(state[6])
-        return self
-
-
 class Standing(NamedTuple):
     """What a window says of an account beside its numbers."""
 
@@ -109,9 +53,23 @@ class Standing(NamedTuple):
 class AccountState:
     """What is remembered of an account between windows; about 1.4 kB, 170 bytes packed."""
 
-    __slots__ = ("active", "census_day", "first_ms", "gaps", "hour", "hours", "last_ms", "output", "output_tokens", "requests", "usage")
+    __slots__ = (
+        "active",
+        "census_day",
+        "first_ms",
+        "gaps",
+        "hour",
+        "hours",
+        "key",
+        "last_ms",
+        "output",
+        "output_tokens",
+        "requests",
+        "usage",
+    )
 
-    def __init__(self, first_ms: int) -> None:
+    def __init__(self, key: int, first_ms: int) -> None:
+        self.key = key
         self.first_ms = first_ms
         self.last_ms = first_ms
         self.requests = 0
@@ -141,13 +99,15 @@ class AccountState:
         )
 
     @classmethod
-    def unpack(cls, record: bytes) -> AccountState:
+    def unpack(cls, key: int, record: bytes) -> AccountState:
         """Make the account that `pack` described; ValueError for another version."""
         if record[0] != RECORD_VERSION or len(record) != _RECORD.size:
-            message = f"account record of version {record[0]} and {len(record)} bytes, expected version {RECORD_VERSION}"
+            message = (
+                f"account record of version {record[0]} and {len(record)} bytes, expected version {RECORD_VERSION}"
+            )
             raise ValueError(message)
         values = _RECORD.unpack(record)
-        self = cls(values[1])
+        self = cls(key, values[1])
         self.last_ms, self.requests, self.output_tokens, self.hour, self.census_day = values[2:7]
         self.hours = array("H", values[7:31])
         self.active = sum(1 << slot for slot, count in enumerate(self.hours) if count)
@@ -180,33 +140,35 @@ class AccountState:
     def learn(self, seen: AccountWindow, settings: AccountSettings) -> None:
         """Learn a closed window; the window's times are sorted in place."""
         times = seen.times
-        times.sort()
-        elapsed_s = max(0, times[-1] - self.last_ms) / 1000
-        fade_mean(self.output, keep_ratio(elapsed_s, HABIT_HALF_LIFE_S))
-        fade_var(self.gaps, keep_ratio(elapsed_s, HABIT_HALF_LIFE_S))
-        fade_var(self.usage, keep_ratio(elapsed_s, settings.baseline_half_life_s))
+        if len(times) > 1:
+            times.sort()
+        newest_ms = times[-1]
+        if self.requests:
+            elapsed_s = (newest_ms - self.last_ms) / 1000
+            keep = keep_ratio(elapsed_s, HABIT_HALF_LIFE_S)
+            fade_mean(self.output, keep)
+            fade_var(self.gaps, keep)
+            fade_var(self.usage, keep_ratio(elapsed_s, settings.baseline_half_life_s))
+            self.gaps.update(log_steps((times[0] - self.last_ms) // 1000) / LOG_STEPS)
+        if len(times) > 1:
+            learn_gap = self.gaps.update
+            for earlier_ms, later_ms in pairwise(times):
+                learn_gap(log_steps((later_ms - earlier_ms) // 1000) / LOG_STEPS)
         if seen.outputs:
             self.output.update(seen.output_steps / seen.outputs / LOG_STEPS, seen.outputs)
-        previous = self.last_ms if self.requests else None
-        learn_gap = self.gaps.update
-        hours = self.hours
-        for time_ms in times:
-            if previous is not None:
-                learn_gap(log_steps(max(0, time_ms - previous) // 1000) / LOG_STEPS)
-            previous = time_ms
-            hour = time_ms // HOUR_MS
-            if hour > self.hour:
-                self._turn(hour)
-            slot = hour % DAY_HOURS
-            self.active |= 1 << slot
-            if hours[slot] < 0xFFFF:
-                hours[slot] += 1
         self.usage.update(len(times))
-        self.last_ms = max(self.last_ms, times[-1])
+        self._turn(newest_ms // HOUR_MS)
+        slot = self.hour % DAY_HOURS
+        self.active |= 1 << slot
+        self.hours[slot] = min(0xFFFF, self.hours[slot] + len(times))
+        self.last_ms = newest_ms
         self.requests += len(times)
         self.output_tokens += seen.output_tokens
 
     def _turn(self, hour: int) -> None:
+        """Clear what is older than a day; a window lies within one hour, so all its requests fall into this one."""
+        if hour == self.hour:
+            return
         for passed in range(max(self.hour + 1, hour - DAY_HOURS + 1), hour + 1):
             self.hours[passed % DAY_HOURS] = 0
             self.active &= ~(1 << passed % DAY_HOURS)
@@ -214,13 +176,12 @@ class AccountState:
 
     def profile(self, account_id: str, window: int, end_ms: int, seen: AccountWindow, who: Standing) -> Profile:
         """Describe the account at the end of a window in which it was active."""
-        self._turn(max(self.hour, (end_ms - 1) // HOUR_MS))
         total = sum(self.hours)
         span_s = min(DAY_S, max(HOUR_S, (end_ms - self.first_ms) // 1000))
         created_ms = self.first_ms if who.created_ms is None else who.created_ms
         return Profile(
             account_id,
-            stable_key("account", account_id),
+            self.key,
             window,
             who.stratum,
             who.organization,

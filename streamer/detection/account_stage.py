@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from streamer.detection.account import AccountState, AccountWindow, Standing
+from streamer.detection.account import AccountState, Standing
+from streamer.detection.account_window import AccountWindow
 from streamer.detection.evidence import Count, Profile, Row, WindowReport
-from streamer.detection.links import Identity, Link, links_of
-from streamer.detection.population import POOLED, SURPRISE_BINS_PER_UNIT, Feature, census
+from streamer.detection.links import Identity, Link, links_of, stable_key
+from streamer.detection.population import POOLED, SURPRISE_BINS_PER_UNIT, Cell, Feature, census
 from streamer.detection.request import Request
 from streamer.detection.settings import DetectionSettings
 from streamer.detection.statistics import log_steps
@@ -34,6 +35,10 @@ class OutcomeCounts:
     duplicates: int = 0
     late: int = 0
     ahead: int = 0
+
+
+def _identity_order(identity: Identity) -> tuple[str, ...]:
+    return tuple(map(str, identity))
 
 
 class AccountStage:
@@ -150,7 +155,7 @@ class AccountStage:
     def _close(self, window: int) -> WindowReport:
         end_ms = (window + 1) * self._window_ms
         self._recent.difference_update(self._recent_by_window.pop(window))
-        cells: Counter[tuple[str, int, int, int]] = Counter()
+        cells: Counter[Cell] = Counter()
         rows = []
         for account_id, seen in self._open.pop(window).items():
             state = self._state(account_id, min(seen.times))
@@ -164,9 +169,9 @@ class AccountStage:
     def _state(self, account_id: str, first_ms: int) -> AccountState:
         state = self._states.get(account_id)
         if state is None and (record := self._packed.pop(account_id, None)) is not None:
-            state = AccountState.unpack(record)
+            state = AccountState.unpack(stable_key("account", account_id), record)
         if state is None or self._expired(state.last_ms, state.requests, first_ms):
-            state = AccountState(first_ms)
+            state = AccountState(stable_key("account", account_id), first_ms)
         self._states[account_id] = state
         return state
 
@@ -179,20 +184,20 @@ class AccountStage:
     def _row(self, account_id: str, state: AccountState, seen: AccountWindow, window: int, end_ms: int) -> Row:
         surprise = state.surprise(len(seen.times))
         state.learn(seen, self.settings.account)
-        identities = sorted(seen.identities, key=repr) if len(seen.identities) > 1 else list(seen.identities)
-        who = identities[-1]
-        standing = Standing(
-            who.plan if who.plan in self._strata else OTHER_STRATUM,
-            who.organization_id,
-            who.account_created_ms,
-            surprise,
-            self._models_of(seen.models),
-        )
-        profile = state.profile(account_id, window, end_ms, seen, standing)
-        links = self._links_of(identities[0])
-        if len(identities) > 1:
+        if len(seen.identities) == 1:
+            (who,) = seen.identities
+            links = self._links_of(who)
+        else:
+            identities = sorted(seen.identities, key=_identity_order)
+            who = identities[-1]
             links = sorted({link for identity in identities[:MAX_IDENTITIES] for link in self._links_of(identity)})
-        templates = sorted(int(text, 16) for text in seen.templates)[:MAX_TEMPLATES]
+        stratum = who.plan if who.plan in self._strata else OTHER_STRATUM
+        models = self._models_of(seen.models)
+        standing = Standing(stratum, who.organization_id, who.account_created_ms, surprise, models)
+        profile = state.profile(account_id, window, end_ms, seen, standing)
+        templates = [int(text, 16) for text in seen.templates]
+        if len(templates) > 1:
+            templates = sorted(templates)[:MAX_TEMPLATES]
         return Row(profile, links, templates)
 
     def _models_of(self, models: set[str]) -> tuple[str, ...]:
@@ -208,9 +213,7 @@ class AccountStage:
             links = self._links[identity] = links_of(identity)
         return links
 
-    def _count(
-        self, state: AccountState, profile: Profile, end_ms: int, cells: Counter[tuple[str, int, int, int]]
-    ) -> None:
+    def _count(self, state: AccountState, profile: Profile, end_ms: int, cells: Counter[Cell]) -> None:
         place = min(int(profile.surprise * SURPRISE_BINS_PER_UNIT), 255)
         cells[POOLED, Feature.SURPRISE, 0, place] += 1
         cells[POOLED, Feature.WINDOW_REQUESTS, 0, log_steps(profile.requests) // 32] += 1

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from streamer.detection.evidence import Candidate, EvidenceItem, Suspect
 from streamer.detection.links import stable_key
@@ -92,7 +93,9 @@ class Cluster:
             [name, a.since_ms, a.score, a.first_seen_ms, a.requests, a.output_tokens, list(a.models)]
             for name, a in self.accounts.items()
         ]
-        findings = [[k, f.window, f.link_kind, f.log10_p, [list(e) for e in f.evidence]] for k, f in self.findings.items()]
+        findings = [
+            [k, f.window, f.link_kind, f.log10_p, [list(e) for e in f.evidence]] for k, f in self.findings.items()
+        ]
         return [self.cluster_id, self.kind, self.first_window, self.last_window, accounts, findings]
 
     @classmethod
@@ -104,7 +107,7 @@ class Cluster:
             kind,
             first_window,
             last_window,
-            {a[0]: ClusterAccount(*a[1:6], tuple(a[6])) for a in accounts},
+            {a[0]: ClusterAccount(*[*a[1:6], tuple(a[6])]) for a in accounts},
             {f[0]: Finding(f[1], f[2], f[3], [EvidenceItem(*item) for item in f[4]]) for f in findings},
         )
 
@@ -118,6 +121,14 @@ def _union(known: ClusterAccount, found: Candidate) -> tuple[str, ...]:
     return tuple(sorted({*known.models, *found.models}))
 
 
+class Placement(NamedTuple):
+    """Where a suspect was put: its cluster, the accounts that are new in it, and clusters that it absorbed."""
+
+    cluster: Cluster
+    new_accounts: list[str]
+    absorbed: list[Cluster]
+
+
 class Clusters:
     """All clusters, and which account is in which; an account is in one at most."""
 
@@ -127,33 +138,31 @@ class Clusters:
         self._of_account: dict[str, str] = {}
         self._singles: dict[str, str] = {}
 
-    def place(self, suspect: Suspect, now_ms: int) -> tuple[Cluster, list[str], list[Cluster]]:
-        """Put a suspect where it belongs: (its cluster, accounts new in it, clusters that were absorbed)."""
+    def place(self, suspect: Suspect, now_ms: int) -> Placement:
+        """Put a suspect where it belongs: into the clusters it overlaps, which become one, or into one of its own."""
         if suspect.kind == "account":
-            return *self._single(suspect, now_ms), []
+            return self._single(suspect, now_ms)
         found = self._overlapping(suspect)
-        if not found:
-            cluster = self._new(suspect, "cluster")
-            new, absorbed = [], []
-        else:
-            cluster, *absorbed = sorted(found, key=lambda c: (c.first_window, c.cluster_id))
+        absorbed: list[Cluster] = []
+        new: list[str] = []
+        if found:
+            cluster, *absorbed = found
             new = [name for other in absorbed for name in cluster.absorb(other)]
             for other in absorbed:
                 del self.by_id[other.cluster_id]
-        free = [c for c in suspect.candidates if self._of_account.get(c.account_id, cluster.cluster_id) in self._own(cluster, absorbed)]
+        else:
+            cluster = self._new(suspect, "cluster")
+        mine = {cluster.cluster_id, None, *(other.cluster_id for other in absorbed)}
+        free = [c for c in suspect.candidates if self._of_account.get(c.account_id) in mine]
         new += cluster.take(suspect._replace(candidates=free), now_ms)
         self._of_account.update(dict.fromkeys(cluster.accounts, cluster.cluster_id))
-        return cluster, sorted(set(new)), absorbed
+        return Placement(cluster, sorted(set(new)), absorbed)
 
-    @staticmethod
-    def _own(cluster: Cluster, absorbed: list[Cluster]) -> set[str]:
-        return {cluster.cluster_id, *(other.cluster_id for other in absorbed)}
-
-    def _single(self, suspect: Suspect, now_ms: int) -> tuple[Cluster, list[str]]:
+    def _single(self, suspect: Suspect, now_ms: int) -> Placement:
         known = self._singles.get(suspect.link_value)
         cluster = self.by_id[known] if known is not None else self._new(suspect, "account")
         self._singles[suspect.link_value] = cluster.cluster_id
-        return cluster, cluster.take(suspect, now_ms)
+        return Placement(cluster, cluster.take(suspect, now_ms), [])
 
     def _new(self, suspect: Suspect, kind: str) -> Cluster:
         name = stable_key("cluster", f"{kind}|{suspect.link_kind}|{suspect.link_value}|{suspect.window}")
@@ -162,19 +171,22 @@ class Clusters:
         return cluster
 
     def _overlapping(self, suspect: Suspect) -> list[Cluster]:
-        counts: dict[str, int] = {}
-        for found in suspect.candidates:
-            name = self._of_account.get(found.account_id)
-            if name is not None:
-                counts[name] = counts.get(name, 0) + 1
+        """Give the clusters that share enough accounts with a suspect, the oldest first.
+
+        Where most of its accounts are in clusters but in none enough, the one that has the most of them counts.
+        """
+        names = (self._of_account.get(found.account_id) for found in suspect.candidates)
+        counts = Counter(name for name in names if name is not None)
         settings = self._settings
-        overlapping = []
+        size = len(suspect.candidates)
+        found = []
         for name, count in counts.items():
-            cluster = self.by_id[name]
-            smaller = min(len(suspect.candidates), len(cluster.accounts))
+            smaller = min(size, len(self.by_id[name].accounts))
             if count >= max(settings.min_overlap, settings.overlap_ratio * smaller):
-                overlapping.append(cluster)
-        return overlapping
+                found.append(self.by_id[name])
+        if not found and 2 * counts.total() > size:
+            found = [self.by_id[max(counts, key=lambda name: (counts[name], name))]]
+        return sorted(found, key=lambda cluster: (cluster.first_window, cluster.cluster_id))
 
     def drop(self, cluster: Cluster) -> None:
         """Forget a cluster that has rested for long."""

@@ -49,9 +49,8 @@ class ClusterStage:
 
     def observe(self, report: SuspectReport) -> None:
         """Take in what one link partition has to say; what it said before is ignored."""
-        if report.suspects or report.tests:
-            if not self._barrier.passed(report.partition, report.window):
-                self._barrier.add(report.window, [_Item(report.suspects, report.tests, report.partition)])
+        if (report.suspects or report.tests) and not self._barrier.passed(report.partition, report.window):
+            self._barrier.add(report.window, [_Item(report.suspects, report.tests, report.partition)])
         if report.last:
             self._barrier.report(report.partition, report.window, idle=report.idle)
 
@@ -80,10 +79,10 @@ class ClusterStage:
             for other in absorbed:
                 new[cluster.cluster_id] += new.pop(other.cluster_id, [])
                 decisions += self._resolve(other, now_ms, f"merged into {cluster.cluster_id}")
-        for cluster_id in new:
+        for cluster_id, accounts in new.items():
             cluster = self.clusters.by_id[cluster_id]
             cluster.forget_findings(window - self.settings.window.windows(DAY_S))
-            decisions += self._members(cluster, new[cluster_id], now_ms)
+            decisions += self._members(cluster, accounts, now_ms)
             decisions += self._revise(cluster, now_ms)
         return decisions
 
@@ -169,7 +168,7 @@ class ClusterStage:
         )
 
     def _rest(self, window: int) -> list[Decision]:
-        """Resolve alerts whose clusters have shown nothing for long, each at the end of the window in which it was due."""
+        """Resolve alerts whose clusters have been quiet for long, each at the end of the window in which it was due."""
         quiet = self.settings.window.windows(self.settings.alert.resolve_after_s)
         due = sorted(
             (cluster.last_window + quiet, cluster.cluster_id)
@@ -225,8 +224,8 @@ class ClusterStage:
 
 def suspect_from(plain: list[Any]) -> Suspect:
     """Make a suspect from its plain form."""
-    names = [Candidate(*c[:-1], models=tuple(c[-1])) for c in plain[6]]
-    return Suspect(*plain[:6], names, [EvidenceItem(*item) for item in plain[7]], plain[8])
+    names = [Candidate(*[*c[:-1], tuple(c[-1])]) for c in plain[6]]
+    return Suspect(*[*plain[:6], names, [EvidenceItem(*item) for item in plain[7]], plain[8]])
 
 
 _FIELDS = tuple(Alert.__dataclass_fields__)

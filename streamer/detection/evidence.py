@@ -53,7 +53,7 @@ class Count(NamedTuple):
     feature: int
     bucket: int
     bin: int
-    count: int
+    total: int
 
 
 class WindowReport(NamedTuple):
@@ -148,6 +148,8 @@ def chunk(report: WindowReport, max_rows: int) -> list[WindowReport]:
     if len(report.rows) <= max_rows:
         return [report]
     cuts = range(0, len(report.rows), max_rows)
-    parts = [report._replace(rows=report.rows[cut : cut + max_rows], summary=[], idle=False, last=False) for cut in cuts]
+    parts = [
+        report._replace(rows=report.rows[cut : cut + max_rows], summary=[], idle=False, last=False) for cut in cuts
+    ]
     parts[-1] = parts[-1]._replace(summary=report.summary, idle=report.idle, last=report.last)
     return parts

@@ -1,4 +1,4 @@
-"""Stage 2's question: is this group of accounts, taken together, improbable?
+"""The question of stage 2: how improbable is this group of accounts, taken together.
 
 Each account's features come as normal scores against the lagged population. A group is judged by families that do not
 follow from one another; what formed the group is no evidence about it. Two of the families, evenness and rhythm, are
@@ -22,8 +22,9 @@ from streamer.detection.settings import GroupSettings
 
 MIN_FAMILIES = 2
 FORMED_BY = {"signup_cohort": "newness"}
+TYPICAL_DEVIATIONS = 3.5
 FLOOR_LOG10 = -300.0
-Scores = tuple[float | None, ...]
+Scores = tuple[float, ...]
 Column = npt.NDArray[np.float64]
 
 
@@ -76,27 +77,25 @@ def fisher(log10_ps: Sequence[float]) -> float:
 
 
 class Table:
-    """The members of a group with their scores, column by column."""
+    """The members of a group with their scores, one column for each of `PROFILE_FEATURES`; NaN where unknown."""
 
     def __init__(self, members: Sequence[Member], reference: Reference) -> None:
         self.profiles = [member.profile for member in members]
         self.reference = reference
-        self._rows = [member.scores(reference) for member in members]
+        self.scores = np.array([member.scores(reference) for member in members], dtype=np.float64)
+        self._known = ~np.isnan(self.scores)
 
     def column(self, feature: int) -> Column:
         """Give the scores of a feature, without the members of which it is not known."""
         place = PROFILE_FEATURES.index(feature)
-        return np.array([score for row in self._rows if (score := row[place]) is not None])
-
-    def volume_scores(self) -> list[float | None]:
-        """Give the volume score of every member."""
-        return [row[0] for row in self._rows]
+        known: Column = self.scores[:, place][self._known[:, place]]
+        return known
 
 
 def _mean_test(values: Column, correlation: float) -> tuple[float, float]:
     """Test whether a mean is above the population's, given what common cause explains: (mean, log10 p)."""
     size = len(values)
-    mean = float(values.mean())
+    mean = float(values.sum()) / size
     return mean, upper_tail(mean * math.sqrt(size / (1 + (size - 1) * correlation)))
 
 
@@ -113,7 +112,8 @@ def evenness(table: Table, settings: GroupSettings) -> EvidenceItem | None:
     median = counts[len(counts) // 2]
     if histogram is None or len(volumes) < settings.min_accounts or median < settings.min_requests:
         return None
-    variance = float(volumes.var(ddof=1))
+    deviations = volumes - volumes.sum() / len(volumes)
+    variance = float(deviations @ deviations) / (len(volumes) - 1)
     floor = max(histogram.spread * settings.evenness_floor_ratio, 1e-9)
     p = special.gammainc((len(volumes) - 1) / 2, (len(volumes) - 1) * variance / floor / 2)
     low, high = counts[len(counts) // 10], counts[-1 - len(counts) // 10]
@@ -193,18 +193,20 @@ def judge(link_kind: str, table: Table, settings: GroupSettings) -> Judgement | 
 def candidates(table: Table) -> list[Candidate]:
     """Name the accounts that are typical of the group; a person who shares the attribute by chance is seldom typical.
 
-    Typical is within three robust deviations of the group's median volume score (Hampel 1974), a deviation being at
-    least a quarter of the population's.
+    Typical is within `TYPICAL_DEVIATIONS` robust deviations of the group's median in everything that is known of both
+    (Hampel 1974), a deviation being at least a quarter of the population's.
     """
-    volumes = table.column(Feature.VOLUME)
-    if not len(volumes):
-        return []
-    median = float(np.median(volumes))
-    width = max(1.4826 * float(np.median(np.abs(volumes - median))), 0.25) * 3
-    found = []
-    for profile, volume in zip(table.profiles, table.volume_scores(), strict=True):
-        score = 0.0 if volume is None else 1 - abs(volume - median) / width
-        if score > 0:
-            seen = (profile.first_seen_ms, profile.total_requests, profile.total_output_tokens, profile.models)
-            found.append(Candidate(profile.account_id, round(score, 4), *seen))
-    return found
+    far = np.zeros(len(table.profiles))
+    for column in table.scores.T:
+        known = np.sort(column[~np.isnan(column)])
+        if 2 * len(known) >= len(column):
+            median = known[len(known) // 2]
+            deviation = 1.4826 * float(np.sort(np.abs(known - median))[len(known) // 2])
+            width = TYPICAL_DEVIATIONS * max(deviation, 0.25)
+            far = np.fmax(far, np.abs(column - median) / width)
+    far[np.isnan(table.scores[:, 0])] = 1.0
+    return [
+        Candidate(p.account_id, round(fit, 4), p.first_seen_ms, p.total_requests, p.total_output_tokens, p.models)
+        for p, fit in zip(table.profiles, (1.0 - far).tolist(), strict=True)
+        if fit > 0
+    ]

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from streamer.detection.evidence import Candidate, Count, EvidenceItem, Profile, Row, Suspect, SuspectReport, WindowReport
+from streamer.detection.evidence import (
+    Candidate,
+    Count,
+    EvidenceItem,
+    Profile,
+    Row,
+    Suspect,
+    SuspectReport,
+    WindowReport,
+)
 from streamer.detection.group import Member, Table, candidates, judge
 from streamer.detection.link_index import Group, LinkIndex
 from streamer.detection.links import Link
@@ -99,6 +108,8 @@ class LinkStage:
         if found is None:
             return None
         names = candidates(table)
+        if len(names) < self.settings.group.min_accounts:
+            return None
         link = group.link
         return Suspect(
             "cluster", link.kind, link.value, key, window, len(table.profiles), names, found.evidence, found.log10_p
@@ -121,14 +132,24 @@ class LinkStage:
             return None
         minutes = self.settings.window.window_s / 60
         statement = (
-            f"{profile.requests} requests in {minutes:g} minutes; no account made more than {most:.0f} in a window before"
+            f"{profile.requests} requests in {minutes:g} minutes; nobody made more than {most:.0f} in a window before"
         )
         excess = log_steps(profile.requests) / 256 - log_steps(int(most)) / 256
-        evidence = [EvidenceItem("burst", statement, float(profile.requests), round(most, 1), round(log10_p - excess, 3))]
+        evidence = [
+            EvidenceItem("burst", statement, float(profile.requests), round(most, 1), round(log10_p - excess, 3))
+        ]
         seen = (profile.first_seen_ms, profile.total_requests, profile.total_output_tokens, profile.models)
         name = Candidate(profile.account_id, 1.0, *seen)
         return Suspect(
-            "account", "account", profile.account_id, profile.account_key, profile.window, 1, [name], evidence, log10_p - excess
+            "account",
+            "account",
+            profile.account_id,
+            profile.account_key,
+            profile.window,
+            1,
+            [name],
+            evidence,
+            log10_p - excess,
         )
 
     def snapshot(self) -> dict[str, Any]:
@@ -169,7 +190,7 @@ class LinkStage:
 
 def profile_from(plain: list[Any]) -> Profile:
     """Make a profile from its plain form."""
-    return Profile(*plain[:-1], models=tuple(plain[-1]))
+    return Profile(*[*plain[:-1], tuple(plain[-1])])
 
 
 def row_from(plain: list[Any]) -> Row:

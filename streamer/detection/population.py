@@ -19,6 +19,7 @@ from streamer.detection.evidence import MISSING, Count, Profile
 from streamer.detection.settings import ReferenceSettings, WindowSettings
 
 POOLED = "*"
+Cell = tuple[str, int, int, int]
 
 
 class Feature:
@@ -68,7 +69,7 @@ def places(profile: Profile) -> tuple[tuple[int, int, int], ...]:
     )
 
 
-def census(profile: Profile, *, daily: bool) -> list[tuple[str, int, int, int]]:
+def census(profile: Profile, *, daily: bool) -> list[Cell]:
     """Give the histogram cells that an account falls into: (stratum, feature, bucket, bin).
 
     A settled account is counted once a day, a young one in every window in which it is active, and only for habits.
@@ -86,7 +87,7 @@ def census(profile: Profile, *, daily: bool) -> list[tuple[str, int, int, int]]:
 class Histogram:
     """A frozen histogram of one feature: normal scores by mid-rank, and quantiles."""
 
-    __slots__ = ("_scores", "_sums", "spread", "total")
+    __slots__ = ("_scores", "_sums", "_top", "spread", "total")
 
     def __init__(self, counts: dict[int, int]) -> None:
         width = max(counts) + 1
@@ -100,10 +101,11 @@ class Histogram:
         mean = float((scores * values).sum() / self.total)
         self.spread = float(((scores - mean) ** 2 * values).sum() / self.total)
         self._scores: list[float] = scores.tolist()
+        self._top = width - 1
 
     def score(self, place: int) -> float:
         """Give the normal score of a bin: how many standard deviations above the population's middle it stands."""
-        return self._scores[min(place, len(self._scores) - 1)]
+        return self._scores[min(self._top, place)]
 
     def quantile(self, share: float) -> int:
         """Give the bin below or in which a share of the population lies."""
@@ -125,13 +127,13 @@ class Reference:
 
     __slots__ = ("_chosen", "_histograms", "_min_stratum", "accounts", "epoch", "ready", "rows_per_day")
 
-    def __init__(self, epoch: int, cells: Counter[tuple[str, int, int, int]], days: float, settings: ReferenceSettings):
+    def __init__(self, epoch: int, cells: Counter[Cell], days: float, settings: ReferenceSettings) -> None:
         grouped: dict[tuple[str, int, int], dict[int, int]] = {}
         for (stratum, feature, bucket, place), count in cells.items():
             grouped.setdefault((stratum, feature, bucket), {})[place] = count
         self.epoch = epoch
         self._histograms = {key: Histogram(counts) for key, counts in grouped.items()}
-        self._chosen: dict[tuple[str, int, int], Histogram | None] = {}
+        self._chosen: dict[tuple[str, int], list[Histogram | None]] = {}
         self._min_stratum = settings.min_stratum_accounts
         volume = self._histograms.get((POOLED, Feature.VOLUME, SETTLED))
         self.accounts = round(volume.total / days) if volume and days else 0
@@ -151,19 +153,22 @@ class Reference:
         found = self._histograms.get((POOLED, feature, 0))
         return found.total if found else 0
 
-    def scores(self, profile: Profile) -> tuple[float | None, ...]:
-        """Give the normal scores of an account's features in the order of `PROFILE_FEATURES`; None where unknown."""
-        stratum = profile.stratum
-        return tuple([self._score(stratum, feature, bucket, place) for feature, bucket, place in places(profile)])
+    def scores(self, profile: Profile) -> tuple[float, ...]:
+        """Give the normal scores of an account's features in the order of `PROFILE_FEATURES`; NaN where unknown."""
+        habit = habit_bucket(profile)
+        key = (profile.stratum, habit)
+        chosen = self._chosen.get(key)
+        if chosen is None:
+            chosen = self._chosen[key] = self._choose(profile)
+        return tuple(
+            [
+                math.nan if found is None or place == MISSING else found.score(place)
+                for found, (_, _, place) in zip(chosen, places(profile), strict=True)
+            ]
+        )
 
-    def _score(self, stratum: str, feature: int, bucket: int, place: int) -> float | None:
-        if place == MISSING:
-            return None
-        key = (stratum, feature, bucket)
-        if key not in self._chosen:
-            self._chosen[key] = self.histogram(feature, stratum, bucket)
-        chosen = self._chosen[key]
-        return None if chosen is None else chosen.score(place)
+    def _choose(self, profile: Profile) -> list[Histogram | None]:
+        return [self.histogram(feature, profile.stratum, bucket) for feature, bucket, _ in places(profile)]
 
 
 class Population:
@@ -172,7 +177,7 @@ class Population:
     def __init__(self, settings: ReferenceSettings, window: WindowSettings) -> None:
         self._settings = settings
         self._per_epoch = window.windows(settings.epoch_s)
-        self._epochs: dict[int, Counter[tuple[str, int, int, int]]] = {}
+        self._epochs: dict[int, Counter[Cell]] = {}
         self._windows: dict[int, int] = {}
         self._first_window: int | None = None
         self._reference: Reference | None = None
@@ -198,7 +203,7 @@ class Population:
         oldest = newest - settings.memory_epochs + 1
         for old in [known for known in self._epochs if known < oldest]:
             del self._epochs[old]
-        cells: Counter[tuple[str, int, int, int]] = Counter()
+        cells: Counter[Cell] = Counter()
         for known in sorted(self._epochs):
             if known <= newest:
                 cells.update(self._epochs[known])
@@ -213,7 +218,9 @@ class Population:
         """Plain data from which `restore` makes the same population."""
         return {
             "first_window": self._first_window,
-            "epochs": [[epoch, [[*cell, n] for cell, n in sorted(c.items())]] for epoch, c in sorted(self._epochs.items())],
+            "epochs": [
+                [epoch, [[*cell, n] for cell, n in sorted(c.items())]] for epoch, c in sorted(self._epochs.items())
+            ],
         }
 
     def restore(self, state: dict[str, Any]) -> None:

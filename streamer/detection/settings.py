@@ -12,7 +12,7 @@ DAY_S = 86_400
 class WindowSettings:
     """Event time: how long a window is and how long it waits for stragglers."""
 
-    window_s: int = 300
+    window_s: int = 600
     lateness_s: int = 300
 
     def __post_init__(self) -> None:
@@ -70,8 +70,8 @@ class LinkSettings:
     hub_min_accounts: int = 200
     horizon_s: int = DAY_S
     idle_s: int = 2 * DAY_S
-    judge_every_s: int = HOUR_S
-    judge_growth_ratio: float = 0.25
+    judge_every_s: int = 2 * HOUR_S
+    judge_growth_ratio: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
