@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from streamer.stream.messages import Outgoing
     from streamer.stream.pace import Pace
 
-_ANSWER_MS = 10_000
+ANSWER_MS = 10_000
 _ACKNOWLEDGED_S = 120
 # A pause this long lets what is not full yet go out first.
 _PAUSE_S = 0.02
@@ -126,15 +126,15 @@ class TopicWriter:
 
 
 @contextmanager
-def topic_producer(servers: str, max_message_bytes: int) -> Iterator[KafkaProducer]:
+def topic_producer(servers: str, max_message_bytes: int, *, answer_ms: int = ANSWER_MS) -> Iterator[KafkaProducer]:
     """A producer that gives up, rather than waits for ever, when no broker answers."""
     require_servers(servers)
     try:
         producer = KafkaProducer(
             bootstrap_servers=servers.split(","),
             client_id="streamer-produce",
-            bootstrap_timeout_ms=_ANSWER_MS,
-            max_block_ms=_ANSWER_MS,
+            bootstrap_timeout_ms=answer_ms,
+            max_block_ms=answer_ms,
             max_request_size=max_message_bytes + 4096,
             batch_size=1 << 18,
             linger_ms=5,
@@ -146,7 +146,7 @@ def topic_producer(servers: str, max_message_bytes: int) -> Iterator[KafkaProduc
     try:
         yield producer
     finally:
-        producer.close(timeout=_ANSWER_MS / 1000)
+        producer.close(timeout=answer_ms / 1000)
 
 
 def partition_count(producer: KafkaProducer, topic: str) -> int:

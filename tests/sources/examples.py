@@ -7,6 +7,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from streamer.sources.batch import Batch
+from streamer.sources.decode import Decoder
+from streamer.sources.event import RequestEvent
+
 FULL: dict[str, Any] = {
     "event_id": "ev-1",
     "timestamp": "2026-11-01T12:00:00.123Z",
@@ -71,3 +75,17 @@ JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
+
+
+def decode(message: bytes, **options: Any) -> Batch:
+    return Decoder(**options).decode(message)
+
+
+def only(batch: Batch) -> RequestEvent:
+    assert not batch.rejects
+    assert len(batch.events) == 1
+    return batch.events[0]
+
+
+def reasons(batch: Batch) -> list[str]:
+    return [reject.reason for reject in batch.rejects]

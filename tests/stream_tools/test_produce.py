@@ -71,10 +71,12 @@ def test_a_pause_lets_what_is_not_full_go_out_first(kafka: KafkaCluster) -> None
 
 
 @pytest.mark.kafka
-def test_a_topic_that_is_not_there_is_named(kafka: KafkaCluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamer.stream.produce._ANSWER_MS", 1000)
+def test_a_topic_that_is_not_there_is_named(kafka: KafkaCluster) -> None:
     topic = kafka.unique("absent")
-    with topic_producer(kafka.servers, 1 << 20) as producer, pytest.raises(BrokerError, match="no such topic"):
+    with (
+        topic_producer(kafka.servers, 1 << 20, answer_ms=1000) as producer,
+        pytest.raises(BrokerError, match="no such topic"),
+    ):
         partition_count(producer, topic)
 
 
