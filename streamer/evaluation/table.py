@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import Group, RenderableType
+from rich.box import SIMPLE
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -24,20 +25,24 @@ def render(evaluation: Evaluation) -> RenderableType:
     return Group(*parts)
 
 
+def _table(title: str, caption: str) -> Table:
+    left: JustifyMethod = "left"
+    return Table(
+        title=title,
+        title_justify=left,
+        caption=caption,
+        caption_justify=left,
+        box=SIMPLE,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+
+
 def _campaigns(evaluation: Evaluation) -> Table:
-    table = Table(title="Campaigns", title_justify="left")
-    for heading in (
-        "campaign",
-        "accounts",
-        "alert",
-        "after",
-        "served before",
-        "named",
-        "in 24 h",
-        "in 48 h",
-        "clusters",
-    ):
-        table.add_column(heading, justify="left" if heading in {"campaign", "alert"} else "right")
+    caption = "after: from its first request; served: share answered before that; named, in 24 h, in 48 h: share of its accounts"
+    table = _table("Campaigns", caption)
+    for heading in ("campaign", "accounts", "alert", "after", "served", "named", "24 h", "48 h", "clusters"):
+        table.add_column(heading, justify="left" if heading in {"campaign", "alert"} else "right", no_wrap=True)
     for campaign in evaluation.campaigns:
         table.add_row(*_row(campaign))
     if not evaluation.campaigns:
@@ -61,7 +66,7 @@ def _row(campaign: CampaignResult) -> tuple[str, ...]:
 
 
 def _honest(evaluation: Evaluation) -> Table:
-    table = Table(title="Honest accounts", title_justify="left")
+    table = _table("Honest accounts", "named or limited, and alerts that were mostly about nobody's campaign")
     for heading in ("class", "named", "limited", *(f"false {severity}" for severity in SEVERITIES)):
         table.add_column(heading, justify="left" if heading == "class" else "right")
     honest = evaluation.honest
@@ -87,7 +92,7 @@ def _summary(evaluation: Evaluation) -> Table:
 
 
 def _mixed(evaluation: Evaluation) -> Table:
-    table = Table(title="Mixed clusters", title_justify="left")
+    table = _table("Mixed clusters", "whoever was ever in the cluster counts")
     for heading in ("cluster", "accounts", "mostly", "purity", "campaigns in it"):
         table.add_column(heading)
     for cluster in evaluation.clusters:
