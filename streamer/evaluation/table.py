@@ -39,9 +39,13 @@ def _table(title: str, caption: str) -> Table:
 
 
 def _campaigns(evaluation: Evaluation) -> Table:
-    caption = "after: from its first request; served: share answered before that; named, in 24 h, in 48 h: share of its accounts"
+    caption = (
+        "after: from the first request to the alert; served: share answered by then;
+"
+        "named, 24 h, 48 h: share of the accounts named at all, and that soon"
+    )
     table = _table("Campaigns", caption)
-    for heading in ("campaign", "accounts", "alert", "after", "served", "named", "24 h", "48 h", "clusters"):
+    for heading in ("campaign", "size", "alert", "after", "served", "named", "24 h", "48 h", "clusters"):
         table.add_column(heading, justify="left" if heading in {"campaign", "alert"} else "right", no_wrap=True)
     for campaign in evaluation.campaigns:
         table.add_row(*_row(campaign))
