@@ -91,8 +91,11 @@ class AccountStage:
             self.counts.ahead += given_up
             for record in believed:
                 self._place(record, record.timestamp_ms)
-            return
-        self._place(request, timestamp_ms)
+        else:
+            self._place(request, timestamp_ms)
+        while clock.horizon_ms >= clock.ripe_ms:
+            for record in clock.ripe():
+                self._place(record, record.timestamp_ms)
 
     def _place(self, request: Request, timestamp_ms: int) -> None:
         clock = self._clock

@@ -13,6 +13,7 @@ Item = TypeVar("Item")
 CONFIRMATIONS = 8
 MAX_HELD = 4096
 DAY_MS = 86_400_000
+NEVER_MS = 1 << 62
 
 
 def _by_time(record: RequestRecord) -> tuple[int, str, str]:
@@ -23,17 +24,18 @@ class EventClock:
     """The newest time of a stream that can be believed, and the requests that are too far ahead of it.
 
     One wrong timestamp in the future must not make everything after it late. So a request further ahead than the
-    lateness bound is held; only when `CONFIRMATIONS` requests in a row are ahead does the clock move, to the median of
-    those. The first requests of a stream are held likewise, for there is nothing to measure them against.
+    lateness bound is held; only when `CONFIRMATIONS` requests in a row are ahead are those believed that are not far
+    beyond their median. The first requests of a stream are held likewise, for there is nothing to measure them against.
     """
 
-    __slots__ = ("_ahead_run", "_held", "floor_ms", "horizon_ms", "lateness_ms", "newest_ms")
+    __slots__ = ("_ahead_run", "_held", "floor_ms", "horizon_ms", "lateness_ms", "newest_ms", "ripe_ms")
 
     def __init__(self, lateness_ms: int) -> None:
         self.lateness_ms = lateness_ms
         self.newest_ms: int | None = None
         self.floor_ms = 0
         self.horizon_ms = -1
+        self.ripe_ms = NEVER_MS
         self._ahead_run = 0
         self._held: list[RequestRecord] = []
 
@@ -61,20 +63,26 @@ class EventClock:
     def hold(self, request: Request) -> tuple[list[RequestRecord], int]:
         """Keep a request that is ahead; return those that are now believed, and how many had to be given up."""
         self._held.append(record_of(request))
+        self.ripe_ms = min(self.ripe_ms, request.timestamp_ms)
         self._ahead_run += 1
         given_up = 0
         if self._ahead_run >= CONFIRMATIONS:
-            self._move(median_low(record.timestamp_ms for record in self._held[-CONFIRMATIONS:]))
             self._ahead_run = 0
-            return self._believed(self.horizon_ms), 0
+            middle_ms = median_low(record.timestamp_ms for record in self._held[-CONFIRMATIONS:])
+            return self._believed(middle_ms + self.lateness_ms), 0
         if len(self._held) > MAX_HELD:
             self._held.remove(max(self._held, key=lambda record: record.timestamp_ms))
             given_up = 1
         return [], given_up
 
+    def ripe(self) -> list[RequestRecord]:
+        """Give the held requests that the clock has caught up with; to be asked for while `ripe_ms` is in reach."""
+        return self._believed(self.horizon_ms)
+
     def _believed(self, until_ms: int) -> list[RequestRecord]:
         believed = sorted((r for r in self._held if r.timestamp_ms <= until_ms), key=_by_time)
         self._held = [record for record in self._held if record.timestamp_ms > until_ms]
+        self.ripe_ms = min((record.timestamp_ms for record in self._held), default=NEVER_MS)
         return believed
 
     def finish(self) -> tuple[list[RequestRecord], int]:
@@ -86,7 +94,7 @@ class EventClock:
             return [], 0
         until_ms = max(r.timestamp_ms for r in self._held) if self.newest_ms is None else self.newest_ms + DAY_MS
         believed = self._believed(until_ms)
-        given_up, self._held, self._ahead_run = len(self._held), [], 0
+        given_up, self._held, self._ahead_run, self.ripe_ms = len(self._held), [], 0, NEVER_MS
         return believed, given_up
 
     def snapshot(self) -> dict[str, Any]:
@@ -99,6 +107,7 @@ class EventClock:
             self._move(state["newest_ms"])
         self._ahead_run = state["ahead_run"]
         self._held = [RequestRecord(*record) for record in state["held"]]
+        self.ripe_ms = min((record.timestamp_ms for record in self._held), default=NEVER_MS)
 
 
 class Barrier(Generic[Item]):
