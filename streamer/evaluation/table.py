@@ -40,8 +40,7 @@ def _table(title: str, caption: str) -> Table:
 
 def _campaigns(evaluation: Evaluation) -> Table:
     caption = (
-        "after: from the first request to the alert; served: share answered by then;
-"
+        "after: from the first request to the alert; served: share answered by then;\n"
         "named, 24 h, 48 h: share of the accounts named at all, and that soon"
     )
     table = _table("Campaigns", caption)
