@@ -1,4 +1,4 @@
-"""The three stages driven as a live run drives them, in one process: partitions, messages as bytes, crashes, repeats."""
+"""The three stages driven as a live run drives them, in one process: partitions, bytes, crashes, repeats."""
 
 from __future__ import annotations
 

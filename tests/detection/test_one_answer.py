@@ -53,7 +53,7 @@ def test_duplicates_do_not_matter(requests: list[RequestRecord], expected: objec
     assert answer(replay(doubled, SETTINGS)) == expected
 
 
-@pytest.mark.parametrize(("sources", "links"), [(1, 3), (6, 1), (6, 4)])
+@pytest.mark.parametrize("sources, links", [(1, 3), (6, 1), (6, 4)])
 def test_partitions_do_not_matter(requests: list[RequestRecord], expected: object, sources: int, links: int) -> None:
     pipeline = Pipeline(SETTINGS, sources, links)
     for start in range(0, len(requests), 700):

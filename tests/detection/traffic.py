@@ -45,7 +45,7 @@ def _person(rng: np.random.Generator, number: int, days: int) -> list[RequestRec
     stack = f"client/{min(7, int(rng.exponential(2)))}"
     address = f"{rng.integers(1, 220)}.{rng.integers(0, 255)}.{rng.integers(0, 255)}.{rng.integers(1, 255)}"
     tool = "coding-tool" if number % 3 == 0 else None
-    found = []
+    found: list[RequestRecord] = []
     for day in range(days):
         for _ in range(rng.poisson(1.2)):
             time_ms = START_MS + day * DAY_MS + int((9 + rng.normal(4, 3) - zone) % 24 * HOUR_MS)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -14,10 +16,14 @@ import yaml
 from kafka import KafkaConsumer, TopicPartition
 
 from streamer.config import load_config
+from streamer.detection.account import AccountState
 from streamer.detection.evidence import SuspectReport, WindowReport
 from streamer.sources.event import RequestEvent
+from streamer.stream.account_index import merge_records
 from streamer.stream.codec import ReportDecoder
-from streamer.stream.messages import Incoming
+from streamer.stream.log_reader import LogReader
+from streamer.stream.messages import Incoming, Position
+from streamer.stream.state_log import Sections
 from streamer.stream.topics import ensure_topics, topics_of
 
 if TYPE_CHECKING:
@@ -101,6 +107,37 @@ class LiveRun:
 
     def produce(self, *files: Path, batch: int = 100) -> None:
         call("produce", *map(str, files), "--config", str(self.config_path), "--batch", str(batch))
+
+    def produce_slowly(self, events: Path, seconds: float, batch: int = 100) -> Iterator[float]:
+        """Produce at an even pace in twenty parts; yields the share that is done after each."""
+        lines = events.read_bytes().splitlines(keepends=True)
+        started, parts = time.monotonic(), 20
+        part = events.with_name(f"{self.prefix}-part.jsonl")
+        for number in range(parts):
+            part.write_bytes(b"".join(lines[len(lines) * number // parts : len(lines) * (number + 1) // parts]))
+            self.produce(part, batch=batch)
+            time.sleep(max(0.0, started + seconds * (number + 1) / parts - time.monotonic()))
+            yield (number + 1) / parts
+
+    def requests_by_account(self) -> Counter[str]:
+        """Every account's count of requests, from the state topic alone; call it when all windows are closed."""
+        return asyncio.run(self._requests_by_account())
+
+    async def _requests_by_account(self) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        reader = LogReader(self.servers, "read_committed")
+        try:
+            for partition in range(self.config.kafka.request_partitions):
+                position = Position(self.config.kafka.topics.state_account, partition)
+                sections = Sections(position)
+                async for messages in reader.read(position, 0, await reader.end_offset(position)):
+                    for message in messages:
+                        sections.add(message)
+                for account, record in merge_records(sections.unpacked()).items():
+                    counts[account] = AccountState.peek(record)[1]
+        finally:
+            await reader.stop()
+        return counts
 
     def start(self, count: int = 1) -> None:
         for _ in range(count):
@@ -188,6 +225,12 @@ def world(scenario: dict[str, Any] | str, directory: Path, seed: int = 1) -> Pat
     events = directory / "events.jsonl"
     call("simulate", name, "--out", str(events), "--truth", str(directory / "truth.jsonl"), "--seed", str(seed))
     return events
+
+
+def requests_in(events: Path) -> Counter[str]:
+    """Every account's count of requests, from the file."""
+    decode = msgspec.json.Decoder(RequestEvent).decode
+    return Counter(decode(line).account_id for line in events.read_bytes().splitlines())
 
 
 def shuffled(events: Path, lateness_ms: int, rng: Any) -> Path:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.live import SENSITIVE, Found, LiveRun, difference, replayed, shuffled, world
+from tests.integration.live import SENSITIVE, LiveRun, difference, replayed, requests_in, shuffled, world
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,22 +39,21 @@ SMALL: dict[str, Any] = {
 
 
 class Case:
-    def __init__(self, events: Path, shuffled_events: Path, detection: dict[str, Any], expected: Found) -> None:
-        self.events = events
-        self.shuffled = shuffled_events
-        self.detection = detection
-        self.expected = expected
+    """A world, the same world out of order, and what a replay says of it."""
+
+    def __init__(self, name: str, kafka: KafkaCluster, directory: Path) -> None:
+        self.detection = SENSITIVE if name == "small" else {}
+        self.events = world(SMALL if name == "small" else name, directory)
+        config = LiveRun(kafka, directory, self.detection).config_path
+        self.expected = replayed([self.events], directory / "replay", config)
+        self.shuffled = shuffled(self.events, LATENESS_MS, random.Random(5))
+        assert self.expected["alerts"]
+        assert self.expected["members"]
 
 
-@pytest.fixture(scope="module")
-def case(kafka: KafkaCluster, tmp_path_factory: pytest.TempPathFactory) -> Case:
-    directory = tmp_path_factory.mktemp("world")
-    events = world(SMALL, directory)
-    config = LiveRun(kafka, directory, SENSITIVE).config_path
-    expected = replayed([events], directory / "replay", config)
-    assert expected["alerts"]
-    assert expected["members"]
-    return Case(events, shuffled(events, LATENESS_MS, random.Random(5)), SENSITIVE, expected)
+@pytest.fixture(scope="module", params=["small", pytest.param("demo", marks=pytest.mark.slow)])
+def case(request: pytest.FixtureRequest, kafka: KafkaCluster, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    return Case(request.param, kafka, tmp_path_factory.mktemp(request.param))
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -72,3 +71,15 @@ def test_order_within_the_lateness_bound_changes_nothing(kafka: KafkaCluster, ca
         run.start(2)
         run.settle()
         assert not difference(case.expected, run.records())
+
+
+def test_killed_workers_change_nothing(kafka: KafkaCluster, case: Case, tmp_path: Path) -> None:
+    with LiveRun(kafka, tmp_path, case.detection) as run:
+        run.start(2)
+        for share in run.produce_slowly(case.events, seconds=25):
+            if share in {0.25, 0.5, 0.75}:
+                run.kill(0)
+                run.start()
+        run.settle()
+        assert not difference(case.expected, run.records())
+        assert run.requests_by_account() == requests_in(case.events)

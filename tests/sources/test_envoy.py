@@ -1,13 +1,30 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from streamer.sources.files import read_batches
 from tests.sources.gateways import (
     ENVOY,
     START_S,
     decode,
     fields,
 )
+
+RECORDS = Path(__file__).parent / "records"
+
+
+def test_lines_that_envoy_1_40_wrote_with_the_fields_of_the_gateway_configured() -> None:
+    [batch] = read_batches([RECORDS / "envoy.jsonl"])
+    [found] = batch.events
+    assert found.timestamp_ms == 1_795_472_067_060
+    assert (found.account_id, found.model, found.operation, found.status) == ("acct-1", "gpt-4o", "chat", 200)
+    assert (found.input_tokens, found.output_tokens, found.duration_ms) == (12, 34, 0)
+    assert found.event_id == "8e74756e-a9a5-40e2-beb7-f537c7374b08"
+    assert not batch.fields_dropped
+    [reject] = batch.rejects
+    assert (reject.reason, reject.detail) == ("missing_field", "account_id: null")
 
 
 def test_an_envoy_access_log_line_field_by_field() -> None:

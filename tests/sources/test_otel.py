@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from streamer.sources.files import read_batches
 from streamer.sources.simhash import hash_text, simhash64
 from tests.sources.gateways import (
     ATTRIBUTES,
@@ -47,6 +50,14 @@ def test_otlp_documents_single_spans_and_bare_attributes_read_alike() -> None:
     assert fields(decode("otel", flat)) == OTEL_FIELDS
 
 
+def test_a_span_that_the_python_sdk_1_45_wrote() -> None:
+    [batch] = read_batches([Path(__file__).parent / "records" / "otel_console.jsonl"])
+    [found] = batch.events
+    assert found.timestamp_ms == 1_795_472_069_339
+    assert (found.account_id, found.model, found.status) == ("acct-1", "gpt-4o", 429)
+    assert (found.input_tokens, found.output_tokens, found.duration_ms) == (12, 34, 0.03)
+
+
 def test_old_names_and_the_python_console_exporter() -> None:
     record = {
         "name": "openai.chat",
@@ -76,6 +87,7 @@ def test_old_names_and_the_python_console_exporter() -> None:
         "status": 500,
         "input_tokens": 12,
         "output_tokens": 34,
+        "duration_ms": 1250.0,
         "system_prompt_hash": hash_text("You are a pirate."),
         "prompt_simhash": simhash64("tell me of the sea"),
     }

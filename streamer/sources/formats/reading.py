@@ -60,8 +60,14 @@ def time_ms(value: object) -> object:
 
 
 def elapsed_ms(start: object, end: object) -> object:
-    """How long it took between two times in the same unit; None if that cannot be said."""
+    """How long it took between two times, both as text or in the same unit; None if that cannot be said."""
     start, end = number(start), number(end)
+    if isinstance(start, str) and isinstance(end, str):
+        try:
+            took = datetime.fromisoformat(end) - datetime.fromisoformat(start)
+        except (ValueError, TypeError):
+            return None
+        return took.total_seconds() * 1000
     if not isinstance(start, int | float) or not isinstance(end, int | float) or not 0 <= start <= end <= _LATEST:
         return None
     _, divisor, factor = next(unit for unit in _UNITS if start >= unit[0])
