@@ -1,0 +1,1 @@
+"""Speed and memory, measured: `python -m tests.benchmarks` runs everything, `python -m tests.benchmarks.NAME` one."""
