@@ -67,7 +67,7 @@ def elapsed_ms(start: object, end: object) -> object:
             took = datetime.fromisoformat(end) - datetime.fromisoformat(start)
         except (ValueError, TypeError):
             return None
-        return took.total_seconds() * 1000
+        return round(took.total_seconds() * 1000, 3)
     if not isinstance(start, int | float) or not isinstance(end, int | float) or not 0 <= start <= end <= _LATEST:
         return None
     _, divisor, factor = next(unit for unit in _UNITS if start >= unit[0])
