@@ -38,6 +38,8 @@ class Crowd:
         habit = np.round(1.3 * normal(mix(salt, 51, index)))
         self._east_h: Reals = accounts.east_h + habit
         median = traits.requests_per_day * np.exp(traits.requests_sigma * normal(mix(salt, 52, index)))
+        self._mood: Reals = np.ones(len(accounts))
+        self._mood_day: Integers = np.full(len(accounts), -1)
         self._mean_turns = mean_turns(traits.content.turns_mu, traits.content.turns_sigma)
         self._sessions_per_hour: Reals = median / 24 / self._mean_turns
 
@@ -69,14 +71,22 @@ class Crowd:
         present = times >= self._accounts.start_ms[starters]
         return self._asker.requests(rng, starters[present], times[present])
 
+    def _mood_of(self, local_day: Integers) -> Reals:
+        """How busy everyone is that day, with a mean of one; drawn anew for those whose day has changed."""
+        woken = np.flatnonzero(local_day != self._mood_day)
+        if len(woken):
+            drawn, off = mix(self._salt, 53, woken, local_day[woken]), self._traits.days_off
+            busy = np.exp(0.5 * normal(mix(drawn, 1)) - 0.125) / (1 - off)
+            self._mood[woken] = np.where(uniform(drawn) < off, 0.0, busy)
+            self._mood_day[woken] = local_day[woken]
+        return self._mood
+
     def _expected(
         self, rng: np.random.Generator, begins: int, awake: np.ndarray[tuple[int], np.dtype[np.bool_]]
     ) -> Reals:
         expected = self._sessions_per_hour * self._week[hour_of_week(begins, self._east_h)] * awake
         local_day = ((begins + self._east_h * HOUR_MS) // DAY_MS).astype(np.int64)
-        mood = mix(self._salt, 53, np.arange(len(expected)), local_day)
-        off = self._traits.days_off
-        expected *= np.where(uniform(mood) < off, 0.0, np.exp(0.5 * normal(mix(mood, 1)) - 0.125) / (1 - off))
+        expected *= self._mood_of(local_day)
         if self._traits.rhythm == "events":
             expected *= rng.gamma(_BURSTY, 1 / _BURSTY, len(expected))
         return expected

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _K = TypeVar("_K")
 _KEPT: Final = 200_000
 _BLOCKS: Final = np.array([network.blocks for network in NETWORKS], dtype=np.uint64)
+_BASES: Final = {network.ipv4: int(IPv4Address(network.ipv4)) for network in NETWORKS}
 _SECONDS: Final = [f"{second:02d}." for second in range(60)]
 _MILLISECONDS: Final = [f'{millisecond:03d}Z",' for millisecond in range(1000)]
 _SIGNUP: Final = frozenset({"account_created_at", "plan", "payment_fingerprint", "email_domain", "device_id"})
@@ -231,8 +232,8 @@ def _domain(public: int, own: int) -> str:
 
 
 def _ipv4(network: Network, block: int, host: int) -> str:
-    base = int(IPv4Address(network.ipv4))
-    return str(IPv4Address(base + (block % (1 << (24 - network.ipv4_length)) << 8) + host % 254 + 1))
+    prefix = (_BASES[network.ipv4] >> 8) + block % (1 << (24 - network.ipv4_length))
+    return f"{prefix >> 16}.{prefix >> 8 & 255}.{prefix & 255}.{host % 254 + 1}"
 
 
 def _ipv6(network: Network, block: int, host: int) -> str:
