@@ -11,9 +11,10 @@ from streamer.simulation.campaign import Operator, found_campaign
 from streamer.simulation.catalogue import MODEL_NAMES
 from streamer.simulation.classes import CLASSES
 from streamer.simulation.crowd import Crowd
-from streamer.simulation.encode import ABSENT, Encoder, account_id
+from streamer.simulation.encode import Encoder, account_id
 from streamer.simulation.identity import DAY_MS, join
 from streamer.simulation.population import found_class
+from streamer.simulation.presence import ABSENT
 from streamer.simulation.randomness import generator, mix, salt
 from streamer.simulation.requests import by_time, nothing
 from streamer.simulation.rhythm import HOUR_MS
