@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from streamer.web.board import Board
+from streamer.web.board import Board
 
 STYLE = """
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
@@ -24,17 +22,16 @@ small { opacity: .75; } ul { margin: .4rem 0 0; padding-left: 1.2rem; }
 """
 
 
-def render(board: Board, title: str) -> str:
-    """The whole page."""
-    figures = "".join(
-        f"<div><dt>{_text(name)}</dt><dd>{_text(value)}</dd></div>" for name, value in board.figures.items()
-    )
+def render(board: Board, title: str, figures: Mapping[str, str]) -> str:
+    """The whole page; `figures` come before those of the board."""
+    shown = {**figures, **board.figures}.items()
+    list_of_figures = "".join(f"<div><dt>{_text(name)}</dt><dd>{_text(value)}</dd></div>" for name, value in shown)
     alerts = "".join(map(_article, board.alerts)) or "<p>No alert yet.</p>"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta http-equiv="refresh" content="5">'
         f"<title>{_text(title)}</title><style>{STYLE}</style></head><body>"
-        f"<h1>{_text(title)}</h1><dl>{figures}</dl><main>{alerts}</main>"
+        f"<h1>{_text(title)}</h1><dl>{list_of_figures}</dl><main>{alerts}</main>"
         '<p><small>times are event time, UTC · <a href="/metrics">metrics</a></small></p></body></html>'
     )
 

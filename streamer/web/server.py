@@ -11,6 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from streamer.errors import StreamerError
 from streamer.web.board import Board
+from streamer.web.figures import figures_of
 from streamer.web.page import render
 
 Check = Callable[[], str | None]
@@ -30,7 +31,7 @@ def build_web(
             "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
             "Cache-Control": "no-store",
         }
-        return web.Response(text=render(board, title), content_type="text/html", headers=headers)
+        return web.Response(text=render(board, title, figures_of(registry)), content_type="text/html", headers=headers)
 
     async def is_live(_: web.Request) -> web.Response:
         return _health(live())

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,7 +69,25 @@ def run_worker(config: StreamerConfig) -> int:
     topology = Topology(config, metrics, wall_clock_ms, privacy_key(config))
     app = build_app(replace(topology.settings(), web_port=None), topology.specs(), metrics, time.monotonic)
     app.task(worker_pages(config, app, metrics))
-    return run_app(app)
+    interrupted = asyncio.Event()
+    app.task(interruptible(interrupted))
+    code = run_app(app)
+    if interrupted.is_set():
+        raise KeyboardInterrupt
+    return code
+
+
+def interruptible(interrupted: asyncio.Event) -> Callable[[], Awaitable[None]]:
+    """What makes Ctrl-C end a worker as SIGTERM does, and lets it be told apart afterwards."""
+
+    def interrupt() -> None:
+        interrupted.set()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    async def listen() -> None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupt)
+
+    return listen
 
 
 def worker_pages(config: StreamerConfig, app: App, metrics: Metrics) -> Callable[[], Awaitable[None]]:
@@ -131,9 +149,8 @@ def ingest(config: StreamerConfig, *, input_format: str | None) -> dict[str, Any
         )
 
     def observe(batch: Batch) -> None:
-        metrics.count_requests({"used": len(batch.events), "rejected": len(batch.rejects)})
-        for reject in batch.rejects:
-            metrics.rejects.labels(reject.reason).inc()
+        metrics.count_requests({"used": len(batch.events)})
+        metrics.count_unusable([reject.reason for reject in batch.rejects], batch.fields_dropped)
 
     async def work(stop: asyncio.Event) -> dict[str, Any]:
         ready = asyncio.Event()
@@ -147,7 +164,29 @@ def ingest(config: StreamerConfig, *, input_format: str | None) -> dict[str, Any
         async with serving(pages, config.web.host, config.ingest.port):
             return asdict(await Ingest(settings, decoder, pseudonyms(key), observe).run(stop, ready.set))
 
-    return asyncio.run(until_signal(work))
+    _require_topic(config, "ingest.topic", config.ingest.topic, "it is the gateway's own; name the one it writes to")
+    _require_topic(config, "kafka.topics.requests", settings.target_topic, "make it with `streamer topics`")
+    return run_loop(until_signal(work))
+
+
+def _require_topic(config: StreamerConfig, key: str, topic: str, remedy: str) -> None:
+    from streamer.stream.produce import partition_count, topic_producer
+
+    with topic_producer(config.kafka.bootstrap_servers, config.stream.max_message_bytes) as producer:
+        try:
+            partition_count(producer, topic)
+        except BrokerError as error:
+            raise BrokerError(f"{key}: found {topic}", error.found, remedy) from error
+
+
+def run_loop(main: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    """Run to the end, on the faster event loop where there is one."""
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        return asyncio.run(main)
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(main)
 
 
 async def until_signal(work: Callable[[asyncio.Event], Awaitable[dict[str, Any]]]) -> dict[str, Any]:

@@ -10,7 +10,9 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from streamer.errors import StreamerError
+from streamer.metrics import Metrics
 from streamer.web.board import Board
+from streamer.web.figures import figures_of
 from streamer.web.server import build_web, serving
 
 
@@ -64,6 +66,16 @@ def test_the_page_shows_alerts_and_figures_and_escapes_what_others_wrote() -> No
     assert "used alike" in text
     assert "<script>" not in text
     assert "my &lt;streamer&gt;" in text
+
+
+def test_the_page_sums_up_the_metrics() -> None:
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    metrics.count_requests({"used": 1200, "late": 3})
+    for partition in ("0", "1"):
+        metrics.accounts.labels(partition).set(10)
+    figures = figures_of(registry)
+    assert (figures["requests used"], figures["late"], figures["accounts held"]) == ("1,200", "3", "20")
 
 
 def test_a_port_that_is_taken_is_named() -> None:
