@@ -161,7 +161,7 @@ class AccountStage:
         cells: Counter[Cell] = Counter()
         rows = []
         for account_id, seen in self._open.pop(window).items():
-            state = self._state(account_id, min(seen.times))
+            state = self._state(account_id, seen, end_ms)
             row = self._row(account_id, state, seen, window, end_ms)
             rows.append(row)
             self._count(state, row.profile, end_ms, cells)
@@ -169,13 +169,15 @@ class AccountStage:
                 self._changed.add(account_id)
         return WindowReport(self.partition, window, rows, [Count(*cell, n) for cell, n in sorted(cells.items())])
 
-    def _state(self, account_id: str, first_ms: int) -> AccountState:
+    def _state(self, account_id: str, seen: AccountWindow, end_ms: int) -> AccountState:
         state = self._states.get(account_id)
-        if state is None and (record := self._packed.pop(account_id, None)) is not None:
-            state = AccountState.unpack(stable_key("account", account_id), record)
-        if state is None or self._expired(state.last_ms, state.requests, first_ms):
-            state = AccountState(stable_key("account", account_id), first_ms)
-        self._states[account_id] = state
+        if state is None:
+            key = stable_key("account", account_id)
+            record = self._packed.pop(account_id, None)
+            state = AccountState(key, min(seen.times)) if record is None else AccountState.unpack(key, record)
+            self._states[account_id] = state
+        if self._expired(state.last_ms, state.requests, end_ms - self._window_ms):
+            state = self._states[account_id] = AccountState(state.key, min(seen.times))
         return state
 
     def _expired(self, last_ms: int, requests: int, now_ms: int) -> bool:

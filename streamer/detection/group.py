@@ -23,6 +23,7 @@ from streamer.detection.settings import GroupSettings
 MIN_FAMILIES = 2
 FORMED_BY = {"signup_cohort": "newness"}
 TYPICAL_DEVIATIONS = 3.5
+VOLUME_BINS_PER_OCTAVE = 8
 FLOOR_LOG10 = -300.0
 Scores = tuple[float, ...]
 Column = npt.NDArray[np.float64]
@@ -102,26 +103,39 @@ def _mean_test(values: Column, correlation: float) -> tuple[float, float]:
 def evenness(table: Table, settings: GroupSettings) -> EvidenceItem | None:
     """Test whether the accounts are used more equally than people use theirs.
 
-    Chi-square of the scatter of the volume scores against `evenness_floor_ratio` of the population's: an honest group
-    may be that much more alike than strangers are.
+    Chi-square of the scatter of the logarithms of their rates against `evenness_floor_ratio` of the population's: an
+    honest group may be that much more alike than strangers are. Accounts seen for as long as these are compared with.
     """
-    volumes = table.column(Feature.VOLUME)
-    classes = Counter(profile.span_class for profile in table.profiles)
-    histogram = table.reference.histogram(Feature.VOLUME, bucket=max(classes, key=lambda c: (classes[c], c)))
-    counts = sorted(profile.requests_24h for profile in table.profiles)
-    median = counts[len(counts) // 2]
-    if histogram is None or len(volumes) < settings.min_accounts or median < settings.min_requests:
+    profiles = [profile for profile in table.profiles if profile.volume_bin >= 0]
+    counts = sorted(profile.requests_24h for profile in profiles)
+    if len(counts) < settings.min_accounts or counts[len(counts) // 2] < settings.min_requests:
         return None
-    deviations = volumes - volumes.sum() / len(volumes)
-    variance = float(deviations @ deviations) / (len(volumes) - 1)
-    floor = max(histogram.spread * settings.evenness_floor_ratio, 1e-9)
-    p = special.gammainc((len(volumes) - 1) / 2, (len(volumes) - 1) * variance / floor / 2)
+    usual = _usual_variance(profiles, table.reference)
+    if usual is None:
+        return None
+    rates = np.array([profile.volume_bin for profile in profiles], dtype=np.float64)
+    deviations = rates - rates.sum() / len(rates)
+    freedom = len(rates) - 1
+    squares = float(deviations @ deviations) + freedom / 12  # a bin's own width scatters by a twelfth of its square
+    p = float(special.gammainc(freedom / 2, squares / (usual * settings.evenness_floor_ratio) / 2))
     low, high = counts[len(counts) // 10], counts[-1 - len(counts) // 10]
+    factor, normal = (2 ** (math.sqrt(found) / VOLUME_BINS_PER_OCTAVE) for found in (squares / freedom, usual))
     statement = (
-        f"{len(volumes)} accounts are used alike: {low} to {high} requests in 24 h (middle 80%, median {median}), "
-        f"a scatter of {variance:.2f} where people's is {histogram.spread:.2f}"
+        f"{len(rates)} accounts are used alike: {low} to {high} requests in 24 h (middle 80%); their rates scatter by a "
+        f"factor of {factor:.2f}, people's by {normal:.2f}"
     )
-    return EvidenceItem("evenness", statement, round(variance, 4), round(histogram.spread, 4), log10_of(float(p)))
+    return EvidenceItem("evenness", statement, round(factor, 3), round(normal, 3), log10_of(p))
+
+
+def _usual_variance(profiles: Sequence[Profile], reference: Reference) -> float | None:
+    classes = Counter(profile.span_class for profile in profiles)
+    total = 0.0
+    for span, count in sorted(classes.items()):
+        histogram = reference.histogram(Feature.VOLUME, bucket=span)
+        if histogram is None:
+            return None
+        total += histogram.variance * count
+    return max(total / len(profiles), 1.0)
 
 
 def rhythm(table: Table, settings: GroupSettings) -> EvidenceItem | None:

@@ -19,6 +19,8 @@ from streamer.detection.population import Reference
 from streamer.detection.settings import HOUR_S, LinkSettings, WindowSettings
 from streamer.detection.sightings import Sightings
 
+SWEEP_S = 6 * HOUR_S
+
 
 class Group:
     """The accounts on one value, each as it last was."""
@@ -32,13 +34,6 @@ class Group:
         self.judged_window = -1
         self.judged_requests = 0
         self.new_requests = 0
-
-    def join(self, member: Member) -> None:
-        """Add an account, or bring it up to date."""
-        profile = member.profile
-        self.members[profile.account_id] = member
-        self.new_requests += profile.requests
-        self.last_window = profile.window
 
     def snapshot(self, intern: Callable[[Profile], int]) -> list[Any]:
         """Plain data; `intern` gives the number under which a profile is written once for all groups."""
@@ -55,6 +50,44 @@ class Group:
         return self
 
 
+class Uses:
+    """Who used which link value in a window: one entry for each account and value, in the order of the rows.
+
+    `keys`, `owners` (places in `members`) and `accounts` (their keys) run side by side, for one partition's shards.
+    """
+
+    def __init__(self, rows: Sequence[Row], shards: int, partition: np.uint64, partitions: np.uint64) -> None:
+        self.members = [Member(row.profile) for row in rows]
+        self._links = [link for row in rows for link in row.links]
+        self._simhashes = [simhash for row in rows for simhash in row.templates]
+        numbers = np.arange(len(rows))
+        identity = np.array([link.key for link in self._links], dtype=np.uint64)
+        template = template_keys(self._simhashes).ravel()
+        keys = np.concatenate((identity, template))
+        owners = np.concatenate(
+            (
+                np.repeat(numbers, [len(row.links) for row in rows]),
+                np.repeat(numbers, [len(row.templates) * TEMPLATE_KEYS for row in rows]),
+            )
+        )
+        order = np.lexsort((keys, owners))
+        ordered, by = keys[order], owners[order]
+        keep = np.concatenate(([True], (ordered[1:] != ordered[:-1]) | (by[1:] != by[:-1])))[: len(ordered)]
+        keep &= ordered % np.uint64(shards) % partitions == partition
+        self._order = order[keep]
+        self.keys = ordered[keep]
+        self.owners = by[keep]
+        self.accounts = np.array([row.profile.account_key for row in rows], dtype=np.uint64)[self.owners]
+
+    def link(self, at: int) -> Link:
+        """Give the link of an entry."""
+        place = int(self._order[at])
+        if place < len(self._links):
+            return self._links[place]
+        number, pair = divmod(place - len(self._links), TEMPLATE_KEYS)
+        return Link(int(self.keys[at]), TEMPLATE, f"{self._simhashes[number]:016x}/{pair}")
+
+
 class LinkIndex:
     """Sees every use of a link value: keeps singles in constant memory, and groups of two and more in full.
 
@@ -66,8 +99,8 @@ class LinkIndex:
         self._window = window
         self._partition, self._partitions = np.uint64(partition), np.uint64(partitions)
         self._epoch_windows = window.windows(settings.sighting_memory_s)
-        self._hour_windows = window.windows(HOUR_S)
-        self._swept_hour = -1
+        self._sweep_windows = window.windows(SWEEP_S)
+        self._swept = -1
         self._sightings = Sightings(settings.shards, settings.sighting_slots)
         self._per_shard: Counter[int] = Counter()
         self._touched: set[int] = set()
@@ -77,36 +110,24 @@ class LinkIndex:
     def see(self, rows: Sequence[Row], window: int) -> None:
         """Note the links of the accounts that were active in the window that is being closed, in the order given."""
         self._sweep(window)
-        members = [Member(row.profile) for row in rows]
-        links = [link for row in rows for link in row.links]
-        simhashes = [simhash for row in rows for simhash in row.templates]
-        owners = np.repeat(np.arange(len(rows)), [len(row.links) for row in rows])
-        writers = np.repeat(np.arange(len(rows)), [len(row.templates) * TEMPLATE_KEYS for row in rows])
-        keys = np.concatenate(
-            (np.array([link.key for link in links], dtype=np.uint64), template_keys(simhashes).ravel())
-        )
-        owners = np.concatenate((owners, writers))
-        shards = keys % np.uint64(self._settings.shards)
-        mine = shards % self._partitions == self._partition
-        values = keys.tolist()
+        uses = Uses(rows, self._settings.shards, self._partition, self._partitions)
+        values = uses.keys.tolist()
         known = np.fromiter(map(self.groups.__contains__, values), dtype=np.bool_, count=len(values))
         hubs = np.fromiter(map(self._hubs.__contains__, values), dtype=np.bool_, count=len(values))
-        unknown = np.flatnonzero(mine & ~known & ~hubs)
-        accounts = np.array([row.profile.account_key for row in rows], dtype=np.uint64)
-        met = self._sightings.shared(keys[unknown], accounts[owners[unknown]], window // self._epoch_windows)
-        touched = self._touched
-        for at in np.sort(np.concatenate((np.flatnonzero(known), unknown[met]))).tolist():
-            if at < len(links):
-                group = self.groups.get(values[at]) or self._start(links[at], window)
-            else:
-                group = self.groups.get(values[at])
-                if group is None:
-                    pair = at - len(links)
-                    name = f"{simhashes[pair // TEMPLATE_KEYS]:016x}/{pair % TEMPLATE_KEYS}"
-                    group = self._start(Link(values[at], TEMPLATE, name), window)
+        unknown = np.flatnonzero(~known & ~hubs)
+        met = self._sightings.shared(uses.keys[unknown], uses.accounts[unknown], window // self._epoch_windows)
+        known[unknown[met]] = True
+        groups, touched, members = self.groups, self._touched, uses.members
+        owners = uses.owners.tolist()
+        for at in np.flatnonzero(known).tolist():
+            key = values[at]
+            group = groups.get(key) or self._start(uses.link(at), window)
             if group is not None:
-                group.join(members[owners[at]])
-                touched.add(values[at])
+                member = members[owners[at]]
+                group.members[member.profile.account_id] = member
+                group.new_requests += member.profile.requests
+                group.last_window = window
+                touched.add(key)
 
     def _start(self, link: Link, window: int) -> Group | None:
         shard = link.key % self._settings.shards
@@ -150,13 +171,13 @@ class LinkIndex:
     def _sweep(self, window: int) -> None:
         """Forget groups that nobody used for long, and hubs after as long: they must show again that they are one.
 
-        Done before anything of a new hour is seen; that hours in which nothing was seen are skipped changes nothing.
+        Done before anything of a new stretch of time is seen; skipping one with nothing in it changes nothing.
         """
-        hour = window // self._hour_windows
-        if hour == self._swept_hour:
+        stretch = window // self._sweep_windows
+        if stretch == self._swept:
             return
-        self._swept_hour = hour
-        oldest = hour * self._hour_windows - self._window.windows(self._settings.idle_s)
+        self._swept = stretch
+        oldest = stretch * self._sweep_windows - self._window.windows(self._settings.idle_s)
         for key, group in list(self.groups.items()):
             if group.last_window < oldest:
                 self._drop(key)
@@ -177,7 +198,7 @@ class LinkIndex:
             "sightings": self._sightings.snapshot(),
             "groups": [group.snapshot(intern) for group in self.groups.values()],
             "hubs": sorted(self._hubs.items()),
-            "swept_hour": self._swept_hour,
+            "swept": self._swept,
         }
 
     def restore(self, state: dict[str, Any], members: list[Member]) -> None:
@@ -186,4 +207,4 @@ class LinkIndex:
         self.groups = {group.link.key: group for group in (Group.restore(plain, members) for plain in state["groups"])}
         self._per_shard = Counter(key % self._settings.shards for key in self.groups)
         self._hubs = dict(state["hubs"])
-        self._swept_hour = state["swept_hour"]
+        self._swept = state["swept"]

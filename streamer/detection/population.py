@@ -74,20 +74,32 @@ def census(profile: Profile, *, daily: bool) -> list[Cell]:
 
     A settled account is counted once a day, a young one in every window in which it is active, and only for habits.
     """
-    if not daily and profile.span_class == SETTLED:
-        return []
+    if not daily:
+        return [] if profile.span_class == SETTLED else _habits(profile)
     return [
         (stratum, feature, bucket, found)
         for feature, bucket, found in places(profile)
-        if found != MISSING and (daily or bucket or feature == Feature.VOLUME)
+        if found != MISSING
         for stratum in (POOLED, profile.stratum)
     ]
 
 
-class Histogram:
-    """A frozen histogram of one feature: normal scores by mid-rank, and quantiles."""
+def _habits(profile: Profile) -> list[Cell]:
+    bucket = habit_bucket(profile)
+    found = []
+    for stratum in (POOLED, profile.stratum):
+        found.append((stratum, Feature.VOLUME, profile.span_class, profile.volume_bin))
+        if profile.hours_bin != MISSING:
+            found.append((stratum, Feature.HOURS, bucket, profile.hours_bin))
+        if profile.rhythm_bin != MISSING:
+            found.append((stratum, Feature.RHYTHM, bucket, profile.rhythm_bin))
+    return found
 
-    __slots__ = ("_scores", "_sums", "_top", "spread", "total")
+
+class Histogram:
+    """A frozen histogram of one feature: normal scores by mid-rank, quantiles, and the variance of the bins."""
+
+    __slots__ = ("_scores", "_sums", "_top", "total", "variance")
 
     def __init__(self, counts: dict[int, int]) -> None:
         width = max(counts) + 1
@@ -98,8 +110,9 @@ class Histogram:
         self._sums = values.cumsum()
         middle = (self._sums - values / 2 + 0.5) / (self.total + 1)
         scores = special.ndtri(middle)
-        mean = float((scores * values).sum() / self.total)
-        self.spread = float(((scores - mean) ** 2 * values).sum() / self.total)
+        bins = np.arange(width)
+        mean = float((bins * values).sum() / self.total)
+        self.variance = float(((bins - mean) ** 2 * values).sum() / self.total)
         self._scores: list[float] = scores.tolist()
         self._top = width - 1
 
