@@ -75,13 +75,15 @@ class Screen:
         figures.add_row(
             f"{rate:,.0f}", f"{tick.lag:,}", minute(tick.watermark), str(tick.workers), str(len(self._revisions))
         )
-        bar = ProgressBar(total=max(tick.events_total, 1), completed=tick.events_done, width=60)
-        latest = [
-            f"[{COLOURS.get(alert['severity'], 'white')}]■[/] {alert['account_count']:>5,} accounts  "
-            f"{escape(str(alert['summary']))}"
-            for alert in list(self._revisions.values())[-SHOWN_ALERTS:]
-        ]
-        return Panel(Group(figures, bar, *latest), title="streamer demo", title_align="left")
+        bar = Table.grid()
+        bar.add_row(ProgressBar(total=max(tick.events_total, 1), completed=tick.events_done, width=60))
+        latest = Table.grid(padding=(0, 2))
+        latest.add_column(justify="right", no_wrap=True)
+        latest.add_column(no_wrap=True, overflow="ellipsis")
+        for alert in list(self._revisions.values())[-SHOWN_ALERTS:]:
+            count = f"[{COLOURS.get(alert['severity'], 'white')}]■[/] {alert['account_count']:,} accounts"
+            latest.add_row(count, escape(str(alert["summary"])))
+        return Panel(Group(figures, bar, latest), title="streamer demo", title_align="left")
 
 
 def describe(alert: Mapping[str, Any]) -> list[str]:
