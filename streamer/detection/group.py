@@ -121,7 +121,7 @@ def evenness(table: Table, settings: GroupSettings) -> EvidenceItem | None:
     low, high = counts[len(counts) // 10], counts[-1 - len(counts) // 10]
     factor, normal = (2 ** (math.sqrt(found) / VOLUME_BINS_PER_OCTAVE) for found in (squares / freedom, usual))
     statement = (
-        f"{len(rates)} accounts are used alike: {low} to {high} requests in 24 h (middle 80%); their rates scatter by a "
+        f"{len(rates)} accounts are used alike: {low} to {high} requests in 24 h (middle 80%); rates scatter by a "
         f"factor of {factor:.2f}, people's by {normal:.2f}"
     )
     return EvidenceItem("evenness", statement, round(factor, 3), round(normal, 3), log10_of(p))
