@@ -78,7 +78,7 @@ class Screen:
         bar = Table.grid()
         bar.add_row(ProgressBar(total=max(tick.events_total, 1), completed=tick.events_done, width=60))
         latest = Table.grid(padding=(0, 2))
-        latest.add_column(justify="right", no_wrap=True)
+        latest.add_column(justify="right", no_wrap=True, min_width=16)
         latest.add_column(no_wrap=True, overflow="ellipsis")
         for alert in list(self._revisions.values())[-SHOWN_ALERTS:]:
             count = f"[{COLOURS.get(alert['severity'], 'white')}]■[/] {alert['account_count']:,} accounts"
