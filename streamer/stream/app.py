@@ -12,10 +12,11 @@ from faust.types import TP
 
 from streamer.stream.driver import Intervals, PartitionDriver, Ports
 from streamer.stream.log_reader import LogReader
-from streamer.stream.messages import Incoming, Position
+from streamer.stream.messages import Position
 from streamer.stream.partitions import Partitions
 from streamer.stream.sender import KafkaSender
 from streamer.stream.state_log import StateLog
+from streamer.stream.transport import FetchTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -72,10 +73,9 @@ class Runtime:
         await self.partitions.revoke(self._positions(revoked))
 
     async def take(self, event: Any) -> None:  # noqa: ANN401 - Faust ships no types
-        """Hand one of Faust's events to its partition."""
+        """Hand what one of Faust's events carries to its partition: the records of a fetch."""
         message = event.message
-        position = Position(message.topic, message.partition)
-        await self.partitions.take(position, Incoming(message.offset, message.key, message.value))
+        await self.partitions.take(Position(message.topic, message.partition), message.value)
 
     async def tick(self) -> None:
         """Let every partition do what time alone brings, and look how far behind it is."""
@@ -134,13 +134,14 @@ def build_app(
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=settings.session_timeout_s / 3,
         broker_max_poll_records=settings.max_poll_messages,
-        stream_buffer_maxsize=settings.buffered_messages,
+        stream_buffer_maxsize=settings.buffered_fetches,
         stream_wait_empty=False,
         web_enabled=settings.web_port is not None,
         web_port=settings.web_port or UNUSED_PORT,
         web_bind=settings.web_host,
         worker_redirect_stdouts=False,
     )
+    app.transport = FetchTransport(app.conf.broker_consumer, app)
     app._create_directories = lambda: None  # noqa: SLF001 - they are for tables, and there are none
     runtime = Runtime(app, settings, specs, metrics, clock)
     app.runtime = runtime

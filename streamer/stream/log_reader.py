@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streamer.errors import BrokerError
-from streamer.stream.messages import Incoming, Position
+from streamer.stream.messages import Stored, Position
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -45,7 +45,7 @@ class LogReader:
             target = TopicPartition(*position)
             return int((await consumer.end_offsets([target]))[target])
 
-    async def read(self, position: Position, start: int, stop: int) -> AsyncIterator[list[Incoming]]:
+    async def read(self, position: Position, start: int, stop: int) -> AsyncIterator[list[Stored]]:
         """Yield the messages with offsets in [start, stop), in order, in lists.
 
         Offsets that do not exist (compaction, transaction markers, retention) are passed over.
@@ -65,7 +65,7 @@ class LogReader:
                 deadline = time.monotonic() + STALL_S
                 while await consumer.position(target) < stop:
                     found = (await consumer.getmany(target, timeout_ms=POLL_MS)).get(target, [])
-                    messages = [Incoming(r.offset, r.key, r.value) for r in found if r.offset < stop]
+                    messages = [Stored(r.offset, r.key, r.value) for r in found if r.offset < stop]
                     if messages:
                         deadline = time.monotonic() + STALL_S
                         yield messages

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 
 class Position(NamedTuple):
@@ -12,8 +12,24 @@ class Position(NamedTuple):
     partition: int
 
 
-class Incoming(NamedTuple):
-    """A message as it lies in its partition."""
+class Incoming(Protocol):
+    """A message as it lies in its partition; records of aiokafka are such."""
+
+    @property
+    def offset(self) -> int:
+        """Its place in the partition."""
+
+    @property
+    def key(self) -> bytes | None:
+        """What chose the partition."""
+
+    @property
+    def value(self) -> bytes | None:
+        """What it says; None in a tombstone."""
+
+
+class Stored(NamedTuple):
+    """A message read from a partition."""
 
     offset: int
     key: bytes | None

@@ -7,12 +7,14 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
     from streamer.stream.driver import PartitionDriver
     from streamer.stream.messages import Incoming, Position
 
 logger = logging.getLogger(__name__)
+# After so much of one partition, others get their turn.
+YIELD_BYTES = 64 << 10
 
 
 class Partitions:
@@ -55,15 +57,21 @@ class Partitions:
         self._drivers.clear()
         await asyncio.gather(*(driver.close(save=True) for driver in dropped), return_exceptions=True)
 
-    async def take(self, position: Position, message: Incoming) -> None:
-        """Hand a message to its partition; one of a partition that is not ours is dropped."""
+    async def take(self, position: Position, messages: Sequence[Incoming]) -> None:
+        """Hand messages to their partition; those of a partition that is not ours are dropped."""
         driver = self._drivers.get(position)
         if driver is None:
             return
-        if not driver.take_now(message):
-            await driver.take(message)
-        elif driver.is_due():
-            await driver.settle()
+        taken_bytes = 0
+        for message in messages:
+            if not driver.take_now(message):
+                await driver.take(message)
+            elif driver.is_due():
+                await driver.settle()
+            taken_bytes += len(message.value or b"")
+            if taken_bytes > YIELD_BYTES:
+                taken_bytes = 0
+                await asyncio.sleep(0)
 
     async def tick(self) -> None:
         """Let every partition do what time alone brings."""

@@ -17,8 +17,8 @@ class StreamSettings:
     quiet_s: float = 10.0
     idle_s: float = 360.0
     max_fetch_bytes: int = 4 << 20
-    max_poll_messages: int = 1_000
-    buffered_messages: int = 1_024
+    max_poll_messages: int = 2_000
+    buffered_fetches: int = 16
     web_host: str = "127.0.0.1"
     web_port: int | None = None
 

@@ -56,7 +56,8 @@ class Topology:
     def specs(self) -> list[StageSpec]:
         """Give the three stages, in the order of the data."""
         topics, stream = self.config.kafka.topics, self.config.stream
-        requests = Intervals(SEND_S, stream.checkpoint_interval_s, LATEST_S, QUIET_S, stream.idle_s)
+        quiet_s = min(QUIET_S, stream.idle_s)
+        requests = Intervals(SEND_S, stream.checkpoint_interval_s, LATEST_S, quiet_s, stream.idle_s)
         reports = Intervals(0.0, SNAPSHOT_S, SNAPSHOT_S, QUIET_S, None)
         decisions = Intervals(0.0, 0.0, SNAPSHOT_S, QUIET_S, None)
         return [

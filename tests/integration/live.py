@@ -22,7 +22,7 @@ from streamer.sources.event import RequestEvent
 from streamer.stream.account_index import merge_records
 from streamer.stream.codec import ReportDecoder
 from streamer.stream.log_reader import LogReader
-from streamer.stream.messages import Incoming, Position
+from streamer.stream.messages import Position, Stored
 from streamer.stream.state_log import Sections
 from streamer.stream.topics import ensure_topics, topics_of
 
@@ -182,7 +182,7 @@ class LiveRun:
         for message in self.follow(topic, lambda: True, 0.0):
             yield from decode(message)
 
-    def follow(self, topic: str, enough: Any, deadline: float) -> Iterator[Incoming]:
+    def follow(self, topic: str, enough: Any, deadline: float) -> Iterator[Stored]:
         consumer = KafkaConsumer(bootstrap_servers=self.servers, auto_offset_reset="earliest")
         try:
             targets = [TopicPartition(topic, partition) for partition in consumer.partitions_for_topic(topic) or ()]
@@ -191,7 +191,7 @@ class LiveRun:
             while True:
                 for records in consumer.poll(timeout_ms=300).values():
                     for record in records:
-                        yield Incoming(record.offset, record.key, record.value)
+                        yield Stored(record.offset, record.key, record.value)
                 ends = consumer.end_offsets(targets)
                 if all(consumer.position(target) >= ends[target] for target in targets):
                     if enough():
