@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from streamer.web.board import Board
@@ -16,10 +16,12 @@ RECENT = 300
 
 async def follow_alerts(servers: str, topic: str, board: Board) -> None:
     """Read the latest alerts and then every new one, until cancelled. A Kafka that fails ends the reading, no more."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=servers, client_id="streamer-page", enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(
+        topic, bootstrap_servers=servers, client_id="streamer-page", group_id=None, auto_offset_reset="earliest"
+    )
     try:
         await consumer.start()
-        await _seek_recent(consumer, topic)
+        await _seek_recent(consumer)
         async for message in consumer:
             if message.value is not None:
                 _take(message.value, board)
@@ -29,10 +31,8 @@ async def follow_alerts(servers: str, topic: str, board: Board) -> None:
         await consumer.stop()
 
 
-async def _seek_recent(consumer: AIOKafkaConsumer, topic: str) -> None:
-    await consumer.topics()
-    partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
-    consumer.assign(partitions)
+async def _seek_recent(consumer: AIOKafkaConsumer) -> None:
+    partitions = consumer.assignment()
     first, end = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
     for partition in partitions:
         consumer.seek(partition, max(first[partition], end[partition] - RECENT))
