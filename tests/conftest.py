@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.kafka_fixture import kafka
+
+__all__ = ["golden", "kafka", "root", "shared_data"]
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
