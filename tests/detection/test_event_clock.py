@@ -1,0 +1,131 @@
+"""How far a stream has come: what is late, what is too far ahead to be believed, and what becomes of that."""
+
+from __future__ import annotations
+
+from streamer.detection.window import CONFIRMATIONS, DAY_MS, MAX_HELD, NEVER_MS, EventClock
+from tests.detection.handmade import LATENESS_MS, START_MS, at
+
+
+def running() -> EventClock:
+    clock = EventClock(LATENESS_MS)
+    clock.confirm(START_MS)
+    return clock
+
+
+def test_before_the_stream_has_begun_there_is_no_time() -> None:
+    clock = EventClock(LATENESS_MS)
+    assert (clock.newest_ms, clock.watermark_ms, clock.held) == (None, None, 0)
+    assert clock.horizon_ms < 0  # so that the first request is ahead, and held
+
+
+def test_the_watermark_lies_the_lateness_behind_the_newest() -> None:
+    clock = running()
+    clock.confirm(START_MS + 1000)
+    clock.confirm(START_MS - 1000)
+    assert clock.newest_ms == START_MS + 1000
+    assert clock.watermark_ms == clock.floor_ms == START_MS + 1000 - LATENESS_MS
+    assert clock.horizon_ms == START_MS + 1000 + LATENESS_MS
+
+
+def test_a_stream_begins_with_requests_that_confirm_one_another() -> None:
+    clock = EventClock(LATENESS_MS)
+    for number in range(CONFIRMATIONS - 1):
+        assert clock.hold(at(number)) == ([], 0)
+    believed, given_up = clock.hold(at(-5))
+    assert [r.timestamp_ms - START_MS for r in believed] == [-5, *range(CONFIRMATIONS - 1)]
+    assert given_up == clock.held == 0
+    assert clock.ripe_ms == NEVER_MS
+
+
+def test_a_wrong_future_time_at_the_start_is_not_believed_with_the_others() -> None:
+    clock = EventClock(LATENESS_MS)
+    clock.hold(at(10**10))
+    for number in range(CONFIRMATIONS - 1):
+        believed, _ = clock.hold(at(number))
+    assert len(believed) == CONFIRMATIONS - 1
+    assert clock.held == 1
+
+
+def test_one_that_is_not_ahead_ends_a_run_of_those_that_are() -> None:
+    clock = running()
+    for _ in range(3):
+        for number in range(CONFIRMATIONS - 1):
+            assert clock.hold(at(10**9 + number)) == ([], 0)
+        clock.confirm(START_MS)
+    assert clock.newest_ms == START_MS
+    assert clock.held == 3 * (CONFIRMATIONS - 1)
+
+
+def test_a_run_is_believed_up_to_the_lateness_beyond_its_middle() -> None:
+    clock = running()
+    jump = 10**9
+    for offset in (0, 1, 2, 3, 4, LATENESS_MS + 3, LATENESS_MS + 4):
+        clock.hold(at(jump + offset))
+    believed, _ = clock.hold(at(jump + 5))
+    # The lower middle of the eight is the fourth: offset 3.
+    assert [r.timestamp_ms - START_MS - jump for r in believed] == [0, 1, 2, 3, 4, 5, LATENESS_MS + 3]
+    assert clock.held == 1
+    assert clock.ripe_ms == START_MS + jump + LATENESS_MS + 4
+
+
+def test_what_is_held_is_ripe_when_the_clock_comes_within_the_lateness() -> None:
+    clock = running()
+    clock.hold(at(2 * LATENESS_MS, event_id="later"))
+    clock.confirm(START_MS + LATENESS_MS - 1)
+    assert clock.horizon_ms < clock.ripe_ms
+    assert clock.ripe() == []
+    clock.confirm(START_MS + LATENESS_MS)
+    assert clock.horizon_ms >= clock.ripe_ms
+    assert [r.event_id for r in clock.ripe()] == ["later"]
+    assert clock.held == 0
+
+
+def test_at_the_end_what_lies_within_a_day_is_believed_and_the_rest_given_up() -> None:
+    clock = running()
+    for offset in (DAY_MS, DAY_MS + 1, 10 * DAY_MS):
+        clock.hold(at(offset))
+    believed, given_up = clock.finish()
+    assert [r.timestamp_ms for r in believed] == [START_MS + DAY_MS]
+    assert given_up == 2
+    assert clock.held == 0
+    assert clock.finish() == ([], 0)
+
+
+def test_a_stream_too_short_to_have_begun_is_believed_at_its_end() -> None:
+    clock = EventClock(LATENESS_MS)
+    for offset in (5, 3, 4):
+        clock.hold(at(offset))
+    believed, given_up = clock.finish()
+    assert [r.timestamp_ms - START_MS for r in believed] == [3, 4, 5]
+    assert given_up == 0
+
+
+def test_a_flood_of_wrong_times_is_held_in_bounded_memory_and_the_wildest_is_given_up() -> None:
+    clock = running()
+    given_up = 0
+    for number in range(MAX_HELD + 10):
+        _, lost = clock.hold(at(10**9 - number))
+        given_up += lost
+        clock.confirm(START_MS)
+    assert clock.held == MAX_HELD
+    assert given_up == 10
+    assert clock.ripe_ms == START_MS + 10**9 - (MAX_HELD + 9)
+
+
+def test_a_restored_clock_goes_on_as_if_nothing_had_happened() -> None:
+    clock = running()
+    for number in range(CONFIRMATIONS - 1):
+        clock.hold(at(10**9 + number, event_id=f"h{number}"))
+    again = EventClock(LATENESS_MS)
+    again.restore(clock.snapshot())
+    assert (again.newest_ms, again.floor_ms, again.horizon_ms) == (clock.newest_ms, clock.floor_ms, clock.horizon_ms)
+    assert again.ripe_ms == clock.ripe_ms
+    last = at(10**9 + 99)
+    assert again.hold(last) == clock.hold(last)
+    assert again.held == 0
+
+
+def test_a_clock_that_had_not_begun_is_restored_as_such() -> None:
+    again = EventClock(LATENESS_MS)
+    again.restore(EventClock(LATENESS_MS).snapshot())
+    assert again.watermark_ms is None

@@ -1,0 +1,296 @@
+"""Groups form, are judged when there is something new, and are forgotten."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamer.detection.evidence import Profile
+from streamer.detection.group import Member
+from streamer.detection.link_index import LinkIndex
+from streamer.detection.link_stage import profile_from
+from streamer.detection.links import template_keys
+from streamer.detection.population import POOLED, SETTLED, Feature, Reference
+from streamer.detection.settings import DAY_S, HOUR_S, LinkSettings, ReferenceSettings, WindowSettings
+from tests.detection.handmade import START_WINDOW, link, row
+
+WINDOW = WindowSettings(window_s=600)
+DAY = 144
+START = START_WINDOW // DAY * DAY  # the first window of a day and of an epoch of sightings
+SETTINGS = LinkSettings(
+    shards=8,
+    sighting_slots=256,
+    sighting_memory_s=DAY_S,
+    max_groups_per_shard=100,
+    max_members=50,
+    hub_ratio=0.1,
+    hub_min_accounts=20,
+    horizon_s=DAY_S,
+    idle_s=2 * DAY_S,
+    judge_every_s=2 * HOUR_S,
+    judge_growth_ratio=0.5,
+)
+
+
+def index(settings: LinkSettings = SETTINGS, partition: int = 0, partitions: int = 1) -> LinkIndex:
+    return LinkIndex(settings, WINDOW, partition, partitions)
+
+
+def reference(accounts: int = 100, days: float = 2.0) -> Reference:
+    cells = Counter({(POOLED, Feature.VOLUME, SETTLED, 5): round(accounts * days)})
+    return Reference(0, cells, days, ReferenceSettings(min_accounts=1, warm_up_s=DAY_S))
+
+
+READY, COLD = reference(), reference(days=0.5)
+
+
+def see(one: LinkIndex, window: int, accounts: str, value: str = "pf") -> None:
+    one.see([row(name, START + window, [value]) for name in accounts], START + window)
+
+
+def due(one: LinkIndex, window: int, known: Reference = READY, least: int = 2) -> list[str]:
+    return [group.link.value for _, group in one.due(START + window, known, least)]
+
+
+def members(one: LinkIndex, value: str = "pf") -> str:
+    group = one.groups.get(link(value).key)
+    return "" if group is None else "".join(sorted(group.members))
+
+
+def test_one_account_alone_makes_no_group() -> None:
+    one = index()
+    for window in range(3):
+        see(one, window, "a")
+    assert one.groups == {}
+
+
+def test_two_in_one_window_make_a_group() -> None:
+    one = index()
+    see(one, 0, "ab")
+    assert members(one) == "ab"
+
+
+def test_a_later_one_makes_a_group_and_the_first_joins_when_it_comes_again() -> None:
+    one = index()
+    see(one, 0, "a")
+    see(one, 5, "b")
+    assert members(one) == "b"
+    see(one, 6, "a")
+    assert members(one) == "ab"
+
+
+def test_an_account_counts_once_on_a_value_however_often_its_prompts_have_it() -> None:
+    one = index()
+    near = [0xAAAA_BBBB_CCCC_0000 + number for number in range(5)]
+    one.see([row("a", START, (), near), row("b", START, (), near[:1])], START)
+    shared = one.groups[template_keys(near)[0].tolist()[0]]
+    assert set(shared.members) == {"a", "b"}
+    assert shared.new_requests == 20
+
+
+def test_accounts_on_different_values_have_nothing_to_do_with_each_other() -> None:
+    one = index()
+    see(one, 0, "a", "pf1")
+    see(one, 0, "b", "pf2")
+    assert one.groups == {}
+
+
+def test_prompts_of_one_template_make_a_group() -> None:
+    one = index()
+    near, far = 0x0123_4567_89AB_CDEF, 0xFEDC_BA98_7654_3210
+    rows = [row("a", START, (), [near]), row("b", START, (), [near ^ 0b101]), row("c", START, (), [far])]
+    one.see(rows, START)
+    assert one.groups
+    assert {name for group in one.groups.values() for name in group.members} == {"a", "b"}
+    assert {group.link.kind for group in one.groups.values()} == {"template"}
+    assert set(one.groups) <= set(template_keys([near])[0].tolist())
+
+
+def test_a_group_is_due_at_once_and_then_when_it_grew_or_time_has_passed() -> None:
+    one = index()
+    see(one, 0, "ab")
+    assert due(one, 0) == ["pf"]
+    assert due(one, 0) == []  # nothing new
+    see(one, 1, "")
+    see(one, 2, "a")  # 10 requests beside 20: half as many again
+    assert due(one, 2) == ["pf"]
+    see(one, 3, "abcdefgh")
+    assert due(one, 3) == ["pf"]
+    see(one, 4, "abc")  # 30 beside 80
+    assert due(one, 4) == []
+    see(one, 5, "a")  # 40 beside 80
+    assert due(one, 5) == ["pf"]
+    see(one, 16, "a")
+    assert due(one, 16) == []
+    see(one, 17, "a")  # two hours after it was judged
+    assert due(one, 17) == ["pf"]
+
+
+def test_nothing_is_due_before_the_reference_is_ready_or_the_group_is_large_enough() -> None:
+    one = index()
+    see(one, 0, "abc")
+    assert due(one, 0, COLD) == []
+    see(one, 1, "a")
+    assert due(one, 1, least=4) == []
+    see(one, 2, "a")
+    assert due(one, 2, least=3) == ["pf"]
+
+
+def test_groups_come_in_the_order_of_their_keys() -> None:
+    one = index()
+    values = [f"pf{number}" for number in range(20)]
+    one.see([row(name, START, values) for name in "ab"], START)
+    keys = [key for key, _ in one.due(START, READY, 2)]
+    assert len(keys) == 20
+    assert keys == sorted(keys)
+
+
+@pytest.mark.parametrize("later, left", [(DAY, "abc"), (DAY + 1, "c")])
+def test_members_that_were_not_seen_for_a_day_are_forgotten(later: int, left: str) -> None:
+    one = index()
+    see(one, 0, "ab")
+    see(one, later, "c")
+    assert due(one, later) == ["pf"]
+    assert members(one) == left
+
+
+def test_what_too_many_share_is_a_hub_and_binds_nobody() -> None:
+    one = index()
+    crowd = "abcdefghijklmnopqrstu"
+    see(one, 0, crowd[:20])
+    assert due(one, 0) == ["pf"]
+    see(one, 1, crowd)
+    assert due(one, 1) == []
+    assert (one.hub_count, one.groups) == (1, {})
+    see(one, 2, "xy")
+    assert due(one, 2) == []
+    assert one.groups == {}
+
+
+def test_a_share_of_a_large_population_is_needed_for_a_hub() -> None:
+    one = index()
+    see(one, 0, "abcdefghijklmnopqrstu")
+    assert due(one, 0, reference(accounts=1000)) == ["pf"]
+    assert one.hub_count == 0
+
+
+def test_before_the_population_is_known_only_memory_bounds_a_group() -> None:
+    one = index(replace(SETTINGS, max_members=5))
+    see(one, 0, "abcde")
+    assert due(one, 0, COLD) == []
+    assert len(one.groups) == 1
+    see(one, 1, "f")
+    assert due(one, 1, COLD) == []
+    assert (one.hub_count, one.groups) == (1, {})
+
+
+def test_a_hub_must_show_again_that_it_is_one() -> None:
+    one = index()
+    see(one, 0, "abcdefghijklmnopqrstu")
+    due(one, 0)
+    see(one, 2 * DAY, "ab")
+    assert (one.hub_count, members(one)) == (1, "")
+    see(one, 3 * DAY, "ab")
+    assert (one.hub_count, members(one)) == (0, "ab")
+
+
+def test_a_group_that_nobody_used_for_long_is_forgotten() -> None:
+    one = index()
+    see(one, 0, "ab")
+    see(one, 2 * DAY, "x", "other")
+    assert members(one) == "ab"
+    see(one, 3 * DAY, "x", "other")
+    assert members(one) == ""
+
+
+def test_a_shard_holds_no_more_groups_than_it_may_until_one_is_forgotten() -> None:
+    one = index(replace(SETTINGS, shards=1, max_groups_per_shard=2))
+    for value in ("pf1", "pf2", "pf3"):
+        see(one, 0, "ab", value)
+    assert [members(one, value) for value in ("pf1", "pf2", "pf3")] == ["ab", "ab", ""]
+    see(one, 3 * DAY, "ab", "pf3")
+    assert [members(one, value) for value in ("pf1", "pf2", "pf3")] == ["", "", "ab"]
+
+
+def test_a_full_shard_leaves_the_others_alone() -> None:
+    one = index(replace(SETTINGS, shards=2, max_groups_per_shard=3))
+    values = [f"pf{number}" for number in range(40)]
+    one.see([row(name, START, values) for name in "ab"], START)
+    assert Counter(key % 2 for key in one.groups) == {0: 3, 1: 3}
+
+
+life = st.lists(
+    st.tuples(
+        st.integers(0, 2 * DAY),
+        st.lists(st.tuples(st.sampled_from("abcde"), st.sampled_from(["p", "q", "r", "s"])), min_size=1, max_size=4),
+    ),
+    min_size=1,
+    max_size=10,
+)
+
+
+def live(one: LinkIndex, seen: list[tuple[int, list[tuple[str, str]]]]) -> list[tuple[int, list[str]]]:
+    window, found = START, []
+    for step, pairs in seen:
+        window += step + 1
+        one.see([row(name, window, [value]) for name, value in pairs], window)
+        found += [(key, sorted(group.members)) for key, group in one.due(window, READY, 2)]
+    return found
+
+
+@given(life, st.integers(2, 4))
+def test_partitions_together_find_what_one_process_finds(
+    seen: list[tuple[int, list[tuple[str, str]]]], partitions: int
+) -> None:
+    # Few groups and few slots, so that the bounds are reached; each partition sweeps only when it sees something.
+    tight = replace(SETTINGS, shards=8, sighting_slots=2, max_groups_per_shard=1)
+    expected = live(index(tight), seen)
+    found: list[tuple[int, list[str]]] = []
+    for partition in range(partitions):
+        mine = [
+            (
+                step,
+                [(name, value) for name, value in pairs if link(value).key % 8 % partitions == partition],
+            )
+            for step, pairs in seen
+        ]
+        one, window = index(tight, partition, partitions), START
+        for step, pairs in mine:
+            window += step + 1
+            if pairs:
+                one.see([row(name, window, [value]) for name, value in pairs], window)
+            found += [(key, sorted(group.members)) for key, group in one.due(window, READY, 2)]
+    assert sorted(found) == sorted(expected)
+
+
+@given(life, st.integers(0, 10))
+def test_a_restored_index_goes_on_as_if_nothing_had_happened(
+    seen: list[tuple[int, list[tuple[str, str]]]], crash: int
+) -> None:
+    steady, before, after = index(), index(), index()
+    windows = [START + sum(step + 1 for step, _ in seen[: at + 1]) for at in range(len(seen))]
+    expected: list[tuple[int, list[str]]] = []
+    found: list[tuple[int, list[str]]] = []
+    one = before
+    for at, (window, (_, pairs)) in enumerate(zip(windows, seen, strict=True)):
+        if at == crash:
+            profiles: list[Profile] = []
+
+            def intern(profile: Profile, profiles: list[Profile] = profiles) -> int:
+                profiles.append(profile)
+                return len(profiles) - 1
+
+            state = msgspec.msgpack.decode(msgspec.msgpack.encode([before.snapshot(intern), profiles]))
+            after.restore(state[0], [Member(profile_from(plain)) for plain in state[1]])
+            one = after
+        rows = [row(name, window, [value]) for name, value in pairs]
+        for each, said in ((steady, expected), (one, found)):
+            each.see(rows, window)
+            said += [(key, sorted(group.members)) for key, group in each.due(window, READY, 2)]
+    assert found == expected
+    assert set(one.groups) == set(steady.groups)
