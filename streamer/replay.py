@@ -14,7 +14,6 @@ from streamer.sinks.encode import rfc3339
 from streamer.sources.batch import Batch, Reject
 
 COLLECT_EVERY_BATCHES = 500
-NEVER_MS = 1 << 62
 
 
 class RecordSink(Protocol):
@@ -57,8 +56,6 @@ class Replay:
         self._sink = sink
         self._clock = clock
         self._alerts: set[str] = set()
-        self._first_ms = NEVER_MS
-        self._last_ms = -NEVER_MS
         self.summary = Summary()
 
     @property
@@ -94,10 +91,6 @@ class Replay:
         if batch.rejects:
             self.summary.rejected += len(batch.rejects)
             self._sink.write_rejects(batch.rejects)
-        if batch.events:
-            times = [request.timestamp_ms for request in batch.events]
-            self._first_ms = min(self._first_ms, *times)
-            self._last_ms = max(self._last_ms, *times)
 
     def _decide(self, decisions: list[Decision]) -> None:
         if decisions:
@@ -106,8 +99,9 @@ class Replay:
 
     def _conclude(self, wall_s: float) -> None:
         summary, counts = self.summary, self._detector.counts
-        if self._first_ms < NEVER_MS:
-            summary.first_timestamp, summary.last_timestamp = rfc3339(self._first_ms), rfc3339(self._last_ms)
+        accounts = self._detector.accounts
+        if counts.used and accounts.newest_ms is not None:
+            summary.first_timestamp, summary.last_timestamp = rfc3339(accounts.first_ms), rfc3339(accounts.newest_ms)
         summary.events_used, summary.duplicates = counts.used, counts.duplicates
         summary.late, summary.ahead = counts.late, counts.ahead
         summary.accounts = self._detector.accounts.account_count

@@ -35,6 +35,7 @@ PRIOR_REQUESTS, PRIOR_WEIGHT = 3.0, 5.0
 MIN_GAPS = 4.0
 MIN_REQUESTS_FOR_HOURS = 3
 MAX_SURPRISE = 300.0
+MIN_SURPRISING = 10
 _RECORD = struct.Struct("<BqqQQqi24H8d")
 _PEEK = struct.Struct("<BqqQ")
 RECORD_VERSION = 1
@@ -127,6 +128,8 @@ class AccountState:
 
         Hurdle negative binomial: given activity, requests - 1 ~ NB(mean - 1, r), its variance shrunk towards mean^2.
         """
+        if requests < MIN_SURPRISING:
+            return 0.0
         weight = self.usage.mean.n
         mean = (weight * self.usage.mean.get() + PRIOR_WEIGHT * PRIOR_REQUESTS) / (weight + PRIOR_WEIGHT)
         if requests < 4 * mean:

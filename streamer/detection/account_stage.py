@@ -22,8 +22,9 @@ DAY_MS = 86_400_000
 OTHER_STRATUM = "other"
 MAX_TEMPLATES = 256
 MAX_IDENTITIES = 32
-LINK_CACHE = 200_000
+LINK_CACHE = 50_000
 MODEL_CACHE = 1000
+NEVER_MS = 1 << 62
 FORMAT = 1
 
 
@@ -35,10 +36,6 @@ class OutcomeCounts:
     duplicates: int = 0
     late: int = 0
     ahead: int = 0
-
-
-def _identity_order(identity: Identity) -> tuple[str, ...]:
-    return tuple(map(str, identity))
 
 
 class AccountStage:
@@ -53,6 +50,7 @@ class AccountStage:
         self.partition = partition
         self.counts = OutcomeCounts()
         self.closed_through = -1
+        self.first_ms = NEVER_MS
         self._window_ms = settings.window.window_ms
         self._clock = EventClock(settings.window.lateness_s * 1000)
         self._open: dict[int, dict[str, AccountWindow]] = {}
@@ -164,6 +162,7 @@ class AccountStage:
             state = self._state(account_id, seen, end_ms)
             row = self._row(account_id, state, seen, window, end_ms)
             rows.append(row)
+            self.first_ms = min(self.first_ms, seen.times[0])
             self._count(state, row.profile, end_ms, cells)
             if self._changed is not None:
                 self._changed.add(account_id)
@@ -189,26 +188,20 @@ class AccountStage:
     def _row(self, account_id: str, state: AccountState, seen: AccountWindow, window: int, end_ms: int) -> Row:
         surprise = state.surprise(len(seen.times))
         state.learn(seen, self.settings.account)
-        if len(seen.identities) == 1:
-            (who,) = seen.identities
-            links = self._links_of(who)
-        else:
-            identities = sorted(seen.identities, key=_identity_order)
-            who = identities[-1]
+        identities = seen.identities()
+        who = identities[-1]
+        links = self._links_of(who)
+        if len(identities) > 1:
             links = sorted({link for identity in identities[:MAX_IDENTITIES] for link in self._links_of(identity)})
         stratum = who.plan if who.plan in self._strata else OTHER_STRATUM
-        models = self._models_of(seen.models)
+        models = self._shared(seen.models())
         standing = Standing(stratum, who.organization_id, who.account_created_ms, surprise, models)
         profile = state.profile(account_id, window, end_ms, seen, standing)
-        templates = [int(text, 16) for text in seen.templates]
-        if len(templates) > 1:
-            templates = sorted(templates)[:MAX_TEMPLATES]
-        return Row(profile, links, templates)
+        return Row(profile, links, seen.simhashes()[:MAX_TEMPLATES])
 
-    def _models_of(self, models: set[str]) -> tuple[str, ...]:
-        """Give the models in order; the same tuple for the same models, for a million accounts hold one each."""
-        ordered = tuple(sorted(models)) if len(models) > 1 else tuple(models)
-        return self._models.setdefault(ordered, ordered) if len(self._models) < MODEL_CACHE else ordered
+    def _shared(self, models: tuple[str, ...]) -> tuple[str, ...]:
+        """Give one and the same tuple for the same models: a million accounts hold one each."""
+        return self._models.setdefault(models, models) if len(self._models) < MODEL_CACHE else models
 
     def _links_of(self, identity: Identity) -> list[Link]:
         links = self._links.get(identity)
@@ -266,6 +259,7 @@ class AccountStage:
         return {
             "format": FORMAT,
             "closed_through": self.closed_through,
+            "first_ms": self.first_ms,
             "idle": self._idle,
             "swept_hour": self._swept_hour,
             "clock": self._clock.snapshot(),
@@ -282,7 +276,7 @@ class AccountStage:
         if head["format"] != FORMAT:
             message = f"account stage snapshot of format {head['format']}, expected {FORMAT}"
             raise ValueError(message)
-        self.closed_through, self._idle = head["closed_through"], head["idle"]
+        self.closed_through, self.first_ms, self._idle = head["closed_through"], head["first_ms"], head["idle"]
         self._swept_hour = head["swept_hour"]
         self._clock.restore(head["clock"])
         self.counts = OutcomeCounts(*head["counts"])

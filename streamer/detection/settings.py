@@ -70,7 +70,7 @@ class LinkSettings:
     hub_min_accounts: int = 200
     horizon_s: int = DAY_S
     idle_s: int = 2 * DAY_S
-    judge_every_s: int = 4 * HOUR_S
+    judge_every_s: int = 12 * HOUR_S
     judge_growth_ratio: float = 0.25
 
 

