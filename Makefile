@@ -40,7 +40,7 @@ bench: setup ## speed and memory, with the numbers side by side
 	$(BIN)/python -m tests.benchmarks
 
 golden: setup ## write the expected results anew, to be read in the diff
-	$(BIN)/python -m pytest --golden tests
+	$(BIN)/python -m pytest --golden tests/golden
 
 lock: setup ## resolve the dependencies anew
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-emit-index-url --no-header --upgrade -o requirements.lock
