@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -29,6 +30,13 @@ from tests.detection.handmade import (
 )
 
 SETTINGS = default_settings()
+FIELDS: tuple[dict[str, Any], ...] = (
+    {},
+    {"payment_fingerprint": "p1", "plan": "free", "output_tokens": 7},
+    {"payment_fingerprint": "p2", "organization_id": "org", "model": "small"},
+    {"prompt_simhash": "00000000000000ff", "output_tokens": 0, "account_created_ms": START_MS - DAY_MS},
+    {"prompt_simhash": "0123456789abcdef", "client_ip": "192.0.2.1", "device_id": "d"},
+)
 
 
 def total(stage: AccountStage) -> int:
@@ -187,6 +195,23 @@ def test_rows_tell_what_an_account_shares_and_how_it_is() -> None:
     assert (row.profile.stratum, row.profile.total_output_tokens, row.profile.models) == ("free", 7, ("large",))
 
 
+@given(st.permutations(range(12)))
+def test_the_order_in_which_a_window_is_observed_does_not_matter(order: list[int]) -> None:
+    requests = [at(n * 1000, "ab"[n % 2], f"e{n}")._replace(**FIELDS[n % len(FIELDS)]) for n in range(12)]
+    assert said(run([requests[n] for n in order])) == said(run(requests))
+
+
+def test_what_one_account_can_share_is_bounded() -> None:
+    stage = AccountStage(SETTINGS)
+    begun(stage)
+    for number in range(3000):
+        stage.observe(at(0, payment_fingerprint=f"p{number}", prompt_simhash=f"{number:016x}"))
+    (row,) = [row for row in stage.drain()[0].rows if row.profile.account_id == "a"]
+    assert len(row.links) <= 40
+    assert len(row.templates) <= 256
+    assert row.profile.requests == 3000
+
+
 def test_a_plan_that_nobody_knows_is_one_stratum_with_the_unknown() -> None:
     stage = AccountStage(SETTINGS)
     begun(stage)
@@ -310,7 +335,7 @@ def test_a_stage_restored_at_any_place_says_and_counts_the_same(
     clock_ms = 0
     for position, (step_ms, account_id, event) in enumerate(seen):
         clock_ms += step_ms
-        request = at(clock_ms, account_id, f"e{event}")
+        request = at(clock_ms, account_id, f"e{event}")._replace(**FIELDS[event % len(FIELDS)])
         for stage, said_so_far in ((steady, expected), (shaky, found)):
             stage.observe(request)
             said_so_far.extend(stage.advance(stage.watermark_ms))
