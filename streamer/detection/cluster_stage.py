@@ -130,7 +130,8 @@ class ClusterStage:
         verdict = decide(strongest.log10_p, self._tests_per_day(), settings)
         severity = verdict.severity or "info"
         if cluster.kind == "account":
-            severity = "info"
+            burst = strongest.evidence[0]
+            severity = "warning" if burst.observed >= settings.account_warning_ratio * burst.expected else "info"
         again = known is None or known.status == "resolved"
         if known is not None and not again:
             severity = more_severe(severity, known.severity)

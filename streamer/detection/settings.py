@@ -101,6 +101,7 @@ class AlertSettings:
     info_per_day: float = 1.0
     account_min_requests: int = 200
     account_excess_ratio: float = 4.0
+    account_warning_ratio: float = 16.0
     resolve_after_s: int = 12 * HOUR_S
     update_every_s: int = HOUR_S
     growth_ratio: float = 0.2
