@@ -76,6 +76,11 @@ class AccountStage:
         return self._clock.newest_ms
 
     @property
+    def latest_ms(self) -> int | None:
+        """Time of the newest request, believed or not; None before the first."""
+        return self._clock.latest_ms
+
+    @property
     def account_count(self) -> int:
         """How many accounts are remembered."""
         return len(self._states) + len(self._packed)

@@ -45,6 +45,11 @@ class EventClock:
         return None if self.newest_ms is None else self.newest_ms - self.lateness_ms
 
     @property
+    def latest_ms(self) -> int | None:
+        """The newest time of all, whether it is believed or not."""
+        return max((record.timestamp_ms for record in self._held), default=self.newest_ms)
+
+    @property
     def held(self) -> int:
         """How many requests wait for others to confirm their time."""
         return len(self._held)

@@ -28,7 +28,7 @@ class Intervals:
 
     Results wait for `send_s` at most. State is saved with them, `save_s` apart, and within `save_latest_s` even when
     there are none. After `quiet_s` without a message the source is asked whether there are any; after `idle_s` without
-    any the partition is idle (None: that is not for this stage to find).
+    any, and when its task agrees, the partition is idle (None: that is not for this stage to find).
     """
 
     send_s: float
@@ -149,7 +149,7 @@ class PartitionDriver:
             await self._fetch_missing(await self._ports.source.end_offset(self.position))
             if self._taken or self.closed or self.drained or self._intervals.idle_s is None:
                 return
-            if now - self._heard_at >= self._intervals.idle_s:
+            if now - self._heard_at >= self._intervals.idle_s and self._task.is_over():
                 await self._drain()
 
     async def close(self, *, save: bool = False) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streamer.errors import BrokerError
-from streamer.stream.messages import Stored, Position
+from streamer.stream.messages import Position, Stored
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

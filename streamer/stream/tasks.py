@@ -32,6 +32,9 @@ class Task(Protocol):
     def take(self, message: Incoming) -> Sequence[Outgoing]:
         """Take a source message; give what is now to be sent."""
 
+    def is_over(self) -> bool:
+        """Whether nothing that arrives from now on could belong to what is still open."""
+
     def drain(self) -> Sequence[Outgoing]:
         """The partition is idle: give what only waited for later events."""
 
@@ -104,11 +107,13 @@ class AccountTask:
         route: Callable[[list[Any]], list[Outgoing]],
         position: Position,
         measure: Callable[[Any], None] = lambda _: None,
+        is_over: Callable[[Any], bool] = lambda _: True,
     ) -> None:
         self.stage = stage
         self._decode = decode
         self._route = route
         self._position = position
+        self._is_over = is_over
         self._index = AccountIndex()
         self._measure = measure
 
@@ -122,6 +127,10 @@ class AccountTask:
         watermark_ms = stage.watermark_ms
         reports = stage.advance(watermark_ms) if watermark_ms is not None else None
         return [*outgoing, *self._route(reports)] if reports else outgoing
+
+    def is_over(self) -> bool:
+        """Whether the stage's open windows are past; silence alone does not say so where requests are rare."""
+        return self._is_over(self.stage)
 
     def drain(self) -> Sequence[Outgoing]:
         """Give the reports of all windows still open; the last says that the partition is idle."""
@@ -173,6 +182,10 @@ class BarrierTask:
             self.stage.observe(report)
         results = self.stage.advance()
         return self._route(results) if results else ()
+
+    def is_over(self) -> bool:
+        """Say yes: this stage holds nothing that waits for time to pass."""
+        return True
 
     def drain(self) -> Sequence[Outgoing]:
         """Give nothing: idleness comes from the sources, in their reports."""

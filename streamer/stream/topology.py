@@ -71,9 +71,17 @@ class Topology:
         position = Position(self.config.kafka.topics.requests, partition)
         stage = AccountStage(self.config.detection, partition, track_changes=True)
         decode = RequestDecoder(self.config, self.metrics, self.clock_ms, self.key, position)
-        return AccountTask(
-            stage, decode, self.route_evidence, position, AccountMeter(self.metrics, self.clock_ms, position)
-        )
+        meter = AccountMeter(self.metrics, self.clock_ms, position)
+        return AccountTask(stage, decode, self.route_evidence, position, meter, self._is_over)
+
+    def _is_over(self, stage: AccountStage) -> bool:
+        """Whether a request that arrives now, however late it may be, belongs to a window after all that are open.
+
+        True at once for a stream of the past; on a live one only when its newest window and the lateness have gone by.
+        """
+        window = self.config.detection.window
+        latest_ms = stage.latest_ms
+        return latest_ms is None or self.clock_ms() - latest_ms >= window.window_ms + window.lateness_s * 1000
 
     def link_task(self, partition: int) -> BarrierTask:
         """Build what runs on one partition of the evidence."""
