@@ -68,10 +68,11 @@ class AccountWindow:
 
     def identities(self) -> list[Identity]:
         """Give the distinct identities, in an order that does not depend on which came first."""
-        found = {Identity._make(self._identity)} if self._identity is not None else set()
-        if self._more is not None:
-            found.update(Identity._make(other) for other in self._more if isinstance(other, tuple))
-        return sorted(found, key=_order) if len(found) > 1 else list(found)
+        first = Identity._make(self._identity or ())
+        if self._more is None:
+            return [first]
+        others = {Identity._make(other) for other in self._more if isinstance(other, tuple)}
+        return sorted({first, *others}, key=_order)
 
     def models(self) -> tuple[str, ...]:
         """Give the distinct models in order."""

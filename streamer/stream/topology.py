@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from streamer.metrics import Metrics
     from streamer.sources.event import RequestEvent
 
-SEND_S = 0.2
+SEND_S = 0.5
 SNAPSHOT_S = 30.0
 LATEST_S = 300.0
 QUIET_S = 10.0
@@ -58,7 +58,7 @@ class Topology:
         topics, stream = self.config.kafka.topics, self.config.stream
         quiet_s = min(QUIET_S, stream.idle_s)
         requests = Intervals(SEND_S, stream.checkpoint_interval_s, LATEST_S, quiet_s, stream.idle_s)
-        reports = Intervals(0.0, SNAPSHOT_S, SNAPSHOT_S, QUIET_S, None)
+        reports = Intervals(SEND_S, SNAPSHOT_S, SNAPSHOT_S, QUIET_S, None)
         decisions = Intervals(0.0, 0.0, SNAPSHOT_S, QUIET_S, None)
         return [
             StageSpec("account", topics.requests, topics.state_account, self.account_task, requests),

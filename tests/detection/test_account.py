@@ -61,7 +61,8 @@ def test_an_account_goes_on_from_its_record_to_the_bit(
     account = lived(before)
     again = AccountState.unpack(account.key, account.pack())
     assert again.pack() == account.pack()
-    window = 10_000
+    window = len(before) + sum(skipped for skipped, _, _ in before)
+    assert describe(again, (window + 1) * WINDOW_MS) == describe(account, (window + 1) * WINDOW_MS)
     for skipped, offsets_ms, tokens in after:
         window += 1 + skipped
         times = [window * WINDOW_MS + offset_ms for offset_ms in offsets_ms]
@@ -122,6 +123,15 @@ def test_the_hours_ring_holds_the_last_24_hours() -> None:
     assert account.requests == 13
 
 
+def test_a_day_of_silence_empties_the_ring() -> None:
+    account = state()
+    for hour in range(24):
+        learn(account, [hour * HOUR_MS])
+    assert describe(account, 24 * HOUR_MS).requests_24h == 24
+    learn(account, [100 * HOUR_MS])
+    assert describe(account, 101 * HOUR_MS).requests_24h == 1
+
+
 def test_several_windows_of_an_hour_add_up() -> None:
     account = state()
     for window in range(6):
@@ -155,7 +165,9 @@ def test_regular_gaps_make_a_low_rhythm_and_sessions_a_high_one() -> None:
         learn(clock, [number * 20 * MINUTE_MS])
     for day in range(6):
         learn(person, [day * DAY_MS + second * 1000 for second in (0, 2, 7, 9, 30)])
-    assert describe(clock, 10 * HOUR_MS).rhythm_bin < 3 < describe(person, 6 * DAY_MS).rhythm_bin
+    assert 0 <= describe(clock, 10 * HOUR_MS).rhythm_bin < 3 < describe(person, 6 * DAY_MS).rhythm_bin
+    learn(person, [60 * DAY_MS])
+    assert describe(person, 61 * DAY_MS).rhythm_bin == MISSING  # forgotten
 
 
 def test_age_counts_from_the_creation_where_it_is_known() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streamer.detection.request import RequestRecord
 from streamer.detection.window import CONFIRMATIONS, DAY_MS, MAX_HELD, NEVER_MS, EventClock
 from tests.detection.handmade import LATENESS_MS, START_MS, at
 
@@ -104,12 +105,13 @@ def test_a_flood_of_wrong_times_is_held_in_bounded_memory_and_the_wildest_is_giv
     clock = running()
     given_up = 0
     for number in range(MAX_HELD + 10):
-        _, lost = clock.hold(at(10**9 - number))
+        _, lost = clock.hold(at(10**9 + (7919 * number) % (MAX_HELD + 10)))  # each of as many times once, mixed
         given_up += lost
         clock.confirm(START_MS)
     assert clock.held == MAX_HELD
     assert given_up == 10
-    assert clock.ripe_ms == START_MS + 10**9 - (MAX_HELD + 9)
+    held = [RequestRecord(*record).timestamp_ms for record in clock.snapshot()["held"]]
+    assert (min(held), max(held)) == (clock.ripe_ms, START_MS + 10**9 + MAX_HELD - 1)
 
 
 def test_a_restored_clock_goes_on_as_if_nothing_had_happened() -> None:
