@@ -48,7 +48,10 @@ def test_each_link_goes_to_its_partition_and_to_no_other(
         assert sorted(links) == sorted((partition_of(link.key, partitions), link) for link in source.links)
         for template in source.templates:
             targets = {partition_of(key, partitions) for key in template_keys([template])[0].tolist()}
-            assert {at for at, piece in enumerate(pieces) if any(template in one.templates for one in piece)} == targets
+            seen = [
+                at for at, piece in enumerate(pieces) for one in piece for known in one.templates if known == template
+            ]
+            assert seen == sorted(targets)
         assert pieces[partition_of(source.profile.account_key, partitions)]
         assert all(one.profile == source.profile for piece in pieces for one in piece)
 

@@ -224,6 +224,37 @@ def test_a_full_shard_leaves_the_others_alone() -> None:
     assert Counter(key % 2 for key in one.groups) == {0: 3, 1: 3}
 
 
+def restored(one: LinkIndex, settings: LinkSettings = SETTINGS) -> LinkIndex:
+    profiles: list[Profile] = []
+
+    def intern(profile: Profile) -> int:
+        profiles.append(profile)
+        return len(profiles) - 1
+
+    state = msgspec.msgpack.decode(msgspec.msgpack.encode([one.snapshot(intern), profiles]))
+    again = index(settings)
+    again.restore(state[0], [Member(profile_from(plain)) for plain in state[1]])
+    return again
+
+
+def test_a_restored_index_knows_its_hubs() -> None:
+    one = index()
+    see(one, 0, "abcdefghijklmnopqrstu")
+    due(one, 0)
+    again = restored(one)
+    see(again, 1, "ab")
+    assert (again.hub_count, again.groups) == (1, {})
+
+
+def test_a_restored_index_is_as_full_as_it_was() -> None:
+    tight = replace(SETTINGS, shards=1, max_groups_per_shard=1)
+    one = index(tight)
+    see(one, 0, "ab", "pf1")
+    again = restored(one, tight)
+    see(again, 1, "ab", "pf2")
+    assert [members(again, value) for value in ("pf1", "pf2")] == ["ab", ""]
+
+
 life = st.lists(
     st.tuples(
         st.integers(0, 2 * DAY),
@@ -272,22 +303,14 @@ def test_partitions_together_find_what_one_process_finds(
 def test_a_restored_index_goes_on_as_if_nothing_had_happened(
     seen: list[tuple[int, list[tuple[str, str]]]], crash: int
 ) -> None:
-    steady, before, after = index(), index(), index()
+    steady = index()
     windows = [START + sum(step + 1 for step, _ in seen[: at + 1]) for at in range(len(seen))]
     expected: list[tuple[int, list[str]]] = []
     found: list[tuple[int, list[str]]] = []
-    one = before
+    one = index()
     for at, (window, (_, pairs)) in enumerate(zip(windows, seen, strict=True)):
         if at == crash:
-            profiles: list[Profile] = []
-
-            def intern(profile: Profile, profiles: list[Profile] = profiles) -> int:
-                profiles.append(profile)
-                return len(profiles) - 1
-
-            state = msgspec.msgpack.decode(msgspec.msgpack.encode([before.snapshot(intern), profiles]))
-            after.restore(state[0], [Member(profile_from(plain)) for plain in state[1]])
-            one = after
+            one = restored(one)
         rows = [row(name, window, [value]) for name, value in pairs]
         for each, said in ((steady, expected), (one, found)):
             each.see(rows, window)

@@ -32,7 +32,7 @@ def summary() -> list[Count]:
     """A population that the group tests' people belong to, and habits without surprise."""
     cells = Counter(cell for one in PEOPLE for cell in census(one, daily=True))
     cells[POOLED, Feature.SURPRISE, 0, 0] = 3000
-    cells[POOLED, Feature.WINDOW_REQUESTS, 0, 20] = 3000
+    cells[POOLED, Feature.WINDOW_REQUESTS, 0, 56] = 3000  # up to 139 requests in a window
     return [Count(*cell, total) for cell, total in sorted(cells.items())]
 
 
@@ -105,6 +105,7 @@ def test_a_report_in_pieces_some_of_them_twice_is_the_report() -> None:
         assert other.advance() == []
         other.observe(piece)
     assert other.advance() == one.advance()
+    assert other.snapshot() == one.snapshot()
 
 
 def test_rows_after_their_window_was_judged_are_counted() -> None:
@@ -146,7 +147,7 @@ def hammering(requests: int, surprise: float = 50.0) -> Profile:
     return profile("loud", JUDGED, requests=requests)._replace(surprise=surprise)
 
 
-@pytest.mark.parametrize("requests, told", [(199, False), (3000, True)])
+@pytest.mark.parametrize("requests, told", [(199, False), (550, False), (3000, True)])
 def test_one_account_far_beyond_everyone_is_told_by_one_partition(requests: int, told: bool) -> None:  # noqa: FBT001
     found = []
     for partition in range(3):
