@@ -93,6 +93,14 @@ def test_a_group_that_overlaps_two_clusters_makes_them_one_under_the_older_name(
     assert one.place(suspect("wxyz", window=7, value="young"), 0).cluster is older
 
 
+def test_what_spoke_for_one_of_two_speaks_for_both() -> None:
+    one = clusters()
+    one.place(suspect("abcd", value="old"), 0)
+    one.place(suspect("wxyz", window=5, value="young", log10_p=-20.0), 0)
+    cluster = one.place(suspect("abcdwxyz", window=6, value="bridge"), 0).cluster
+    assert cluster.strongest().log10_p == -20.0
+
+
 def test_of_one_window_the_name_decides_whoever_comes_first() -> None:
     names = set()
     for values in (("p", "q"), ("q", "p")):

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.detection.cluster_stage import ClusterStage
+from streamer.detection.evidence import EvidenceItem
 from streamer.detection.records import Alert, Decision, Limit, LimitLifted, Membership
 from streamer.detection.settings import AlertSettings, DetectionSettings, LimitSettings
 from streamer.detection.verdict import SEVERITIES
@@ -31,6 +32,7 @@ SETTINGS = replace(
         growth_ratio=0.2,
         overlap_ratio=0.3,
         min_overlap=3,
+        account_warning_ratio=16.0,
         runbook="runbook.md",
     ),
     limit=LimitSettings(severities=("critical", "warning"), expires_after_s=86_400, allow=("vip",)),
@@ -216,7 +218,32 @@ def test_limits_are_renewed_while_the_group_is_found() -> None:
     assert [at for at in limits if at[1]] == [(0, 8), (12 * HOUR, 8), (24 * HOUR, 8)]
 
 
-def test_one_account_hammering_is_information_without_members_or_limits() -> None:
+@pytest.mark.parametrize("observed, severity", [(159.0, "info"), (160.0, "warning"), (1e9, "warning")])
+def test_one_account_pages_nobody_however_loud(observed: float, severity: str) -> None:
+    burst = [EvidenceItem("burst", "many requests", observed, 10.0, -10.0)]
+    found = suspect(["loud"], value="loud")._replace(kind="account", link_kind="account", evidence=burst)
+    one = Timeline()
+    one.stage.observe(suspects(0, found))
+    assert only(one.stage.advance()).severity == severity
+
+
+def test_limits_that_ran_out_make_room_for_others() -> None:
+    one = Timeline(replace(SETTINGS, limit=LimitSettings(expires_after_s=3600, max_accounts=8)))
+    limited = [
+        [d.account_id for d in one.tell(window, named(8, prefix), value=prefix) if isinstance(d, Limit)]
+        for window, prefix in ((0, "a"), (HOUR - 1, "b"), (HOUR, "b"))
+    ]
+    assert limited == [named(8, "a"), [], named(8, "b")]
+
+
+def test_what_was_found_long_ago_speaks_no_more() -> None:
+    one = Timeline()
+    one.tell(0, 10, -20.0, value="p")
+    scores = [only(one.tell(10 * HOUR * step, 10 + 5 * step, value="q")).score for step in range(1, 5)]
+    assert scores == [20.0, 20.0, 10.0, 10.0]
+
+
+def test_one_account_that_is_only_told_of_has_neither_cluster_nor_limit() -> None:
     one = Timeline()
     found = suspect(["loud"], value="loud")._replace(kind="account", link_kind="account")
     one.stage.observe(suspects(0, found))

@@ -81,6 +81,16 @@ def test_what_is_held_is_ripe_when_the_clock_comes_within_the_lateness() -> None
     assert clock.held == 0
 
 
+def test_the_latest_is_believed_or_not() -> None:
+    new, old = EventClock(LATENESS_MS), running()
+    before = (new.latest_ms, old.latest_ms)
+    new.hold(at(5))
+    old.hold(at(10**9))
+    assert before == (None, START_MS)
+    assert (new.latest_ms, old.latest_ms) == (START_MS + 5, START_MS + 10**9)
+    assert (new.newest_ms, old.newest_ms) == (None, START_MS)
+
+
 def test_at_the_end_what_lies_within_a_day_is_believed_and_the_rest_given_up() -> None:
     clock = running()
     for offset in (DAY_MS, DAY_MS + 1, 10 * DAY_MS):

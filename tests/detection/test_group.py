@@ -156,6 +156,16 @@ def test_even_use_is_found_and_the_surer_the_more_accounts(size: int) -> None:
     assert f"{size} accounts are used alike: 20 to 20 requests" in item.statement
 
 
+def test_evenness_is_the_chi_square_of_the_scatter_of_rates() -> None:
+    bins = [60, 62, 64, 66, 68, 70, 72, 74, 76, 78]
+    members = [one._replace(volume_bin=place) for one, place in zip(group(10), bins, strict=True)]
+    item = evenness(table(members), STRANGERS)
+    usual = np.var([one.volume_bin for one in PEOPLE])
+    squares = sum((place - 69) ** 2 for place in bins) + 9 / 12  # a bin is as wide as one: it scatters by 1/12
+    assert item is not None
+    assert item.log10_p == pytest.approx(math.log10(distributions.chi2.cdf(squares / usual, 9)), rel=1e-6)
+
+
 def test_uneven_use_is_no_evidence() -> None:
     mixed = group(20, **EVEN) + group(20, seed=1, **BUSY)
     item = evenness(table(mixed), SETTINGS)
@@ -238,6 +248,15 @@ def test_a_handful_is_not_judged(size: int, suspected: bool) -> None:  # noqa: F
     assert (verdict(group(size, **EVEN, **ALL_DAY, rhythm_bin=0, output_bin=56)) is not None) is suspected
 
 
+def test_the_claim_is_that_of_all_families_also_of_those_that_do_not_speak() -> None:
+    driven = table(group(40, **EVEN, **REGULAR))
+    items = [test(driven, SETTINGS) for test in (*CONTROL.values(), *CAUSE.values())]
+    found = judge("payment", driven, SETTINGS)
+    assert found is not None
+    assert len(found.evidence) < 5
+    assert found.log10_p == pytest.approx(fisher([item.log10_p for item in items if item is not None]))
+
+
 def test_the_order_of_the_members_does_not_matter() -> None:
     driven = group(40, **EVEN, **REGULAR)
     assert verdict(driven) is not None
@@ -264,6 +283,12 @@ def test_the_more_typical_the_higher_the_score() -> None:
     scores = {found.account_id: found.score for found in candidates(table(alike + steps))}
     assert scores["s0"] == 1.0
     assert [scores[f"s{step}"] for step in range(6)] == sorted((scores[f"s{s}"] for s in range(6)), reverse=True)
+
+
+def test_an_account_of_which_not_even_the_volume_can_be_compared_is_not_named() -> None:
+    driven = group(30, **EVEN, **REGULAR)
+    driven[0] = driven[0]._replace(span_class=0)  # nobody in the population is that young
+    assert "g0" not in {found.account_id for found in candidates(table(driven))}
 
 
 def test_what_is_unknown_of_an_account_is_not_held_against_it() -> None:
