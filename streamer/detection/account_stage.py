@@ -9,9 +9,10 @@ from hashlib import blake2b
 from typing import Any
 
 from streamer.detection.account import AccountState, Standing
+from streamer.detection.account_book import AccountBook
 from streamer.detection.account_window import AccountWindow
 from streamer.detection.evidence import Count, Profile, Row, WindowReport
-from streamer.detection.links import Identity, Link, links_of, stable_key
+from streamer.detection.links import Identity, Link, links_of
 from streamer.detection.population import POOLED, SURPRISE_BINS_PER_UNIT, Cell, Feature, census
 from streamer.detection.request import Request
 from streamer.detection.settings import DetectionSettings
@@ -56,10 +57,7 @@ class AccountStage:
         self._open: dict[int, dict[str, AccountWindow]] = {}
         self._recent: set[int] = set()
         self._recent_by_window: dict[int, list[int]] = {}
-        self._states: dict[str, AccountState] = {}
-        self._packed: dict[str, bytes] = {}
-        self._changed: set[str] | None = set() if track_changes else None
-        self._swept_hour = -1
+        self._book = AccountBook(settings.account, track_changes=track_changes)
         self._links: dict[Identity, list[Link]] = {}
         self._models: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._strata = frozenset(settings.reference.strata)
@@ -83,7 +81,7 @@ class AccountStage:
     @property
     def account_count(self) -> int:
         """How many accounts are remembered."""
-        return len(self._states) + len(self._packed)
+        return len(self._book)
 
     def observe(self, request: Request) -> None:
         """Take in one request."""
@@ -155,7 +153,7 @@ class AccountStage:
         self.closed_through = through
         if not reports or reports[-1].window < through:
             reports.append(WindowReport(self.partition, through, [], []))
-        self._sweep((through + 1) * self._window_ms)
+        self._book.sweep((through + 1) * self._window_ms)
         return reports
 
     def _close(self, window: int) -> WindowReport:
@@ -164,31 +162,12 @@ class AccountStage:
         cells: Counter[Cell] = Counter()
         rows = []
         for account_id, seen in self._open.pop(window).items():
-            state = self._state(account_id, seen, end_ms)
+            state = self._book.open(account_id, seen.times, end_ms - self._window_ms)
             row = self._row(account_id, state, seen, window, end_ms)
             rows.append(row)
             self.first_ms = min(self.first_ms, seen.times[0])
             self._count(state, row.profile, end_ms, cells)
-            if self._changed is not None:
-                self._changed.add(account_id)
         return WindowReport(self.partition, window, rows, [Count(*cell, n) for cell, n in sorted(cells.items())])
-
-    def _state(self, account_id: str, seen: AccountWindow, end_ms: int) -> AccountState:
-        state = self._states.get(account_id)
-        if state is None:
-            key = stable_key("account", account_id)
-            record = self._packed.pop(account_id, None)
-            state = AccountState(key, min(seen.times)) if record is None else AccountState.unpack(key, record)
-            self._states[account_id] = state
-        if self._expired(state.last_ms, state.requests, end_ms - self._window_ms):
-            state = self._states[account_id] = AccountState(state.key, min(seen.times))
-        return state
-
-    def _expired(self, last_ms: int, requests: int, now_ms: int) -> bool:
-        """Whether an account was idle for so long that it counts as new: the same whether it was swept yet or not."""
-        settings = self.settings.account
-        one_off = requests < settings.one_off_requests
-        return now_ms - last_ms > 1000 * (settings.one_off_retention_s if one_off else settings.retention_s)
 
     def _row(self, account_id: str, state: AccountState, seen: AccountWindow, window: int, end_ms: int) -> Row:
         surprise = state.surprise(len(seen.times))
@@ -226,38 +205,17 @@ class AccountStage:
         for cell in census(profile, daily=daily):
             cells[cell] += 1
 
-    def _sweep(self, now_ms: int) -> None:
-        """Once an hour of event time: pack idle accounts, forget those that were idle for too long."""
-        hour = now_ms // 3_600_000
-        if hour == self._swept_hour:
-            return
-        settings = self.settings.account
-        idle_before_ms = now_ms - settings.pack_after_s * 1000
-        for account_id in [name for name, state in self._states.items() if state.last_ms < idle_before_ms]:
-            self._packed[account_id] = self._states.pop(account_id).pack()
-        if hour // 24 != self._swept_hour // 24:
-            self._forget(now_ms)
-        self._swept_hour = hour
-
-    def _forget(self, now_ms: int) -> None:
-        for account_id, record in list(self._packed.items()):
-            if self._expired(*AccountState.peek(record), now_ms):
-                del self._packed[account_id]
-
     def take_changed(self) -> dict[str, bytes]:
         """Give the packed record of every account that changed since this was last asked."""
-        changed, self._changed = self._changed or set(), set()
-        return {name: record for name in sorted(changed) if (record := self.record(name)) is not None}
+        return self._book.take_changed()
 
     def record(self, account_id: str) -> bytes | None:
         """Give the packed record of one account, None if it is not remembered."""
-        state = self._states.get(account_id)
-        return self._packed.get(account_id) if state is None else state.pack()
+        return self._book.record(account_id)
 
     def account_ids(self) -> Iterator[str]:
         """Name every account that is remembered."""
-        yield from self._states
-        yield from self._packed
+        return iter(self._book)
 
     def snapshot(self) -> dict[str, Any]:
         """Everything but the accounts' records, as plain data."""
@@ -266,7 +224,7 @@ class AccountStage:
             "closed_through": self.closed_through,
             "first_ms": self.first_ms,
             "idle": self._idle,
-            "swept_hour": self._swept_hour,
+            "swept_hour": self._book.swept_hour,
             "clock": self._clock.snapshot(),
             "counts": [self.counts.used, self.counts.duplicates, self.counts.late, self.counts.ahead],
             "recent": [[window, sorted(keys)] for window, keys in sorted(self._recent_by_window.items())],
@@ -282,7 +240,6 @@ class AccountStage:
             message = f"account stage snapshot of format {head['format']}, expected {FORMAT}"
             raise ValueError(message)
         self.closed_through, self.first_ms, self._idle = head["closed_through"], head["first_ms"], head["idle"]
-        self._swept_hour = head["swept_hour"]
         self._clock.restore(head["clock"])
         self.counts = OutcomeCounts(*head["counts"])
         self._recent_by_window = {window: list(keys) for window, keys in head["recent"]}
@@ -290,5 +247,4 @@ class AccountStage:
         self._open = {
             window: {name: AccountWindow.restore(seen) for name, seen in opened} for window, opened in head["open"]
         }
-        self._packed = dict(accounts)
-        self._states = {}
+        self._book.restore(accounts, head["swept_hour"])

@@ -42,6 +42,7 @@ class AccountSettings:
     retention_s: int = 30 * DAY_S
     one_off_retention_s: int = 2 * DAY_S
     one_off_requests: int = 3
+    max_accounts: int = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
