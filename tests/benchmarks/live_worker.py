@@ -5,7 +5,6 @@ python -m tests.benchmarks.live_worker WAY CONFIG EVENTS
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal

@@ -27,7 +27,7 @@ from streamer.stream.state_log import Sections
 from streamer.stream.topics import ensure_topics, topics_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.kafka_fixture import KafkaCluster
@@ -77,7 +77,9 @@ def replayed(files: list[Path], out: Path, config: Path) -> Found:
 class LiveRun:
     """Topics of its own, workers, and the records they wrote."""
 
-    def __init__(self, kafka: KafkaCluster, directory: Path, detection: dict[str, Any], **stream: Any) -> None:
+    def __init__(
+        self, kafka: KafkaCluster, directory: Path, detection: dict[str, Any], *, partitions: int = 6, **stream: Any
+    ) -> None:
         self.servers = kafka.servers
         self.prefix = kafka.unique("live")
         self.config_path = directory / f"{self.prefix}.yaml"
@@ -87,7 +89,13 @@ class LiveRun:
         topics = {name: f"{self.prefix}.{name}" for name in names}
         topics |= {f"state_{stage}": f"{self.prefix}.state.{stage}" for stage in ("account", "link", "cluster")}
         document = {
-            "kafka": {"bootstrap_servers": self.servers, "application": self.prefix, "topics": topics},
+            "kafka": {
+                "bootstrap_servers": self.servers,
+                "application": self.prefix,
+                "request_partitions": partitions,
+                "link_partitions": partitions,
+                "topics": topics,
+            },
             "stream": {"idle_s": 4.0, "checkpoint_interval_s": 0.5, **stream},
             "web": {"port": 0},
             "ingest": {"topic": f"{self.prefix}.gateway", "port": 0},
@@ -144,6 +152,21 @@ class LiveRun:
             with self.log_path.open("ab") as log:
                 command = program("run", "--config", str(self.config_path))
                 self.workers.append(subprocess.Popen(command, stdout=log, stderr=log))
+
+    def start_ingest(self, input_format: str) -> None:
+        with self.log_path.open("ab") as log:
+            command = program("ingest", "--config", str(self.config_path), "--format", input_format)
+            self.workers.append(subprocess.Popen(command, stdout=log, stderr=log))
+
+    def wait_for_alert(self, wanted: Callable[[dict[str, Any]], bool], patience_s: float) -> dict[str, Any]:
+        """The first alert that is wanted."""
+        found: list[dict[str, Any]] = []
+        deadline = time.monotonic() + patience_s
+        for message in self.follow(f"{self.prefix}.alerts", lambda: False, deadline):
+            found = [alert for alert in [json.loads(message.value or b"null")] if alert and wanted(alert)]
+            if found:
+                return found[0]
+        raise AssertionError("the topic of alerts has an end")
 
     def kill(self, index: int) -> None:
         worker = self.workers.pop(index)
@@ -235,10 +258,9 @@ def requests_in(events: Path) -> Counter[str]:
 
 def shuffled(events: Path, lateness_ms: int, rng: Any) -> Path:
     """The same events out of order, none further than `lateness_ms` behind."""
-    timed = []
     decode = msgspec.json.Decoder(RequestEvent).decode
-    for line in events.read_bytes().splitlines():
-        timed.append((decode(line).timestamp_ms + rng.randrange(lateness_ms), line))
+    lines = events.read_bytes().splitlines()
+    timed = [(decode(line).timestamp_ms + rng.randrange(lateness_ms), line) for line in lines]
     timed.sort(key=lambda pair: pair[0])
     target = events.with_name("shuffled.jsonl")
     target.write_bytes(b"".join(line + b"\n" for _, line in timed))

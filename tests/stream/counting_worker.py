@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import sys
 import time
 from functools import partial
+from typing import Any
 
 import msgspec
 from prometheus_client import CollectorRegistry
@@ -13,6 +15,7 @@ from streamer.metrics import Metrics
 from streamer.stream.app import StageSpec, build_app
 from streamer.stream.driver import Intervals
 from streamer.stream.settings import StreamSettings
+from streamer.stream.transport import FetchConsumer, FetchTransport
 from streamer.stream.worker import run_worker
 from tests.stream.counting_stage import counting_account_task, counting_link_task
 
@@ -25,6 +28,7 @@ class Plan(msgspec.Struct, frozen=True):
     quiet_s: float = 3.0
     checkpoint_interval_s: float = 0.2
     log_level: str = "WARNING"
+    lose_ratio: float = 0.0
 
     def topic(self, name: str) -> str:
         return f"{self.application}.{name}"
@@ -32,6 +36,20 @@ class Plan(msgspec.Struct, frozen=True):
     def topics(self) -> dict[str, int]:
         many = dict.fromkeys((self.topic("requests"), self.topic("state.account")), self.partitions)
         return many | dict.fromkeys(map(self.topic, ("evidence", "suspects", "state.link")), 1)
+
+
+class LossyConsumer(FetchConsumer):
+    """Loses some of what it fetched, as a fault in delivery would."""
+
+    async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's signature
+        fetched = await super()._getmany(active_partitions, timeout)
+        lost = self.transport.lose_ratio
+        return {partition: records for partition, records in fetched.items() if random.random() >= lost}
+
+
+class LossyTransport(FetchTransport):
+    Consumer = LossyConsumer
+    lose_ratio = 0.0
 
 
 def main(plan: Plan) -> int:
@@ -55,6 +73,9 @@ def main(plan: Plan) -> int:
         ),
     ]
     app = build_app(settings, specs, Metrics(CollectorRegistry()), time.monotonic)
+    if plan.lose_ratio:
+        app.transport = LossyTransport(app.conf.broker_consumer, app)
+        app.transport.lose_ratio = plan.lose_ratio
     return run_worker(app, log_level=plan.log_level)
 
 

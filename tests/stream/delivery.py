@@ -84,6 +84,18 @@ class DeliveryRun:
                 yield done / total
         producer.close()
 
+    def produce_in_transactions(self, events: int) -> None:
+        """Produce everything, a marker of a transaction after every few messages."""
+        producer = KafkaProducer(bootstrap_servers=self.plan.servers, transactional_id=self.plan.application)
+        producer.init_transactions()
+        batches = list(self.batches(events))
+        for cut in range(0, len(batches), 7):
+            producer.begin_transaction()
+            for partition, value in batches[cut : cut + 7]:
+                producer.send(self.plan.topic("requests"), value, partition=partition)
+            producer.commit_transaction()
+        producer.close()
+
     def settle(self) -> None:
         """Wait until the last stage has reported every event, then stop the workers."""
         expected = sum(self.truth.values())

@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 EVENTS = 60_000
 
 
-def make_run(kafka: KafkaCluster, root: Path) -> DeliveryRun:
-    plan = Plan(kafka.servers, kafka.unique("counting"), 4)
+def make_run(kafka: KafkaCluster, root: Path, lose_ratio: float = 0.0) -> DeliveryRun:
+    plan = Plan(kafka.servers, kafka.unique("counting"), 4, lose_ratio=lose_ratio)
     kafka.create(
         plan.topics(), {plan.topic(f"state.{stage}"): {"cleanup.policy": "compact"} for stage in ("account", "link")}
     )
@@ -30,7 +30,7 @@ def test_counts_are_exact_when_two_workers_are_killed_again_and_again(kafka: Kaf
         run.start(1)
         run.start(2)
         trouble = [(0.25, 1), (0.4, 2), (0.55, 1), (0.75, 2), (0.9, 1)]
-        for done in run.produce(EVENTS, seconds=30):
+        for done in run.produce(EVENTS, seconds=24):
             while trouble and done >= trouble[0][0]:
                 _, number = trouble.pop(0)
                 run.end(number, signal.SIGKILL)
@@ -52,5 +52,22 @@ def test_counts_are_exact_when_workers_join_and_leave(kafka: KafkaCluster, root:
                 else:
                     assert run.end(1, signal.SIGTERM) == 0
         assert not trouble
+        run.settle()
+        run.check()
+
+
+def test_counts_are_exact_when_delivery_loses_messages(kafka: KafkaCluster, root: Path) -> None:
+    with make_run(kafka, root, lose_ratio=0.3) as run:
+        run.start(1)
+        for _ in run.produce(EVENTS // 4, seconds=8):
+            pass
+        run.settle()
+        run.check()
+
+
+def test_counts_are_exact_when_transactions_leave_gaps_in_the_offsets(kafka: KafkaCluster, root: Path) -> None:
+    with make_run(kafka, root) as run:
+        run.produce_in_transactions(EVENTS // 12)
+        run.start(1)
         run.settle()
         run.check()

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import fcntl
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from streamer.broker import cache_directory
+from tests.integration.live import SENSITIVE, LiveRun, world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.kafka_fixture import KafkaCluster
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(290)]
+
+KEYS, REQUESTS_PER_KEY = 30, 8
+PACKAGES = ("litellm[proxy]==1.106.2", "aiokafka==0.14.0")
+HISTORY_DAYS = 2
+PATIENCE_S = 180.0
+DETECTION: dict[str, Any] = {**SENSITIVE, "window": {"window_s": 30, "lateness_s": 10}}
+
+
+@pytest.fixture(scope="module")
+def proxy_environment() -> Path:
+    """LiteLLM in an environment of its own, made once and kept."""
+    uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
+    directory = cache_directory().with_name("litellm-1.106.2")
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with directory.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (directory / "complete").exists():
+            for command in ([uv, "venv", "-q", "--clear"], [uv, "pip", "install", "-q", *PACKAGES, "--python"]):
+                done = subprocess.run([*command, str(directory)], capture_output=True, text=True, check=False)
+                if done.returncode:
+                    pytest.skip(f"LiteLLM cannot be installed: {done.stderr.strip().splitlines()[-1:]}")
+            (directory / "complete").touch()
+    return directory
+
+
+@contextlib.contextmanager
+def proxy(environment: Path, directory: Path, root: Path, servers: str, topic: str) -> Iterator[str]:
+    """A LiteLLM proxy with our callback, and a model that is a mock."""
+    shutil.copy(root / "deploy" / "litellm" / "streamer_callback.py", directory)
+    shutil.copy(Path(__file__).parent / "litellm" / "custom_keys.py", directory)
+    answer = {"model": "openai/meridian-5", "api_key": "none", "mock_response": "First, the function reads its input."}
+    document = {
+        "model_list": [{"model_name": "meridian-5", "litellm_params": answer}],
+        "litellm_settings": {"callbacks": ["streamer_callback.kafka_logger"]},
+        "general_settings": {"custom_auth": "custom_keys.authenticate"},
+    }
+    (directory / "proxy.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    variables = {
+        "KAFKA_BOOTSTRAP_SERVERS": servers,
+        "STREAMER_GATEWAY_TOPIC": topic,
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_TELEMETRY": "False",
+        "LITELLM_MASTER_KEY": f"sk-{secrets.token_hex(32)}",
+    }
+    command = [
+        str(environment / "bin" / "litellm"),
+        "--config",
+        "proxy.yaml",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    log = directory / "proxy.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=directory, env={**os.environ, **variables}, stdout=output, stderr=output
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + 90
+        while not answers(f"{url}/health/liveliness"):
+            assert process.poll() is None, log.read_text(errors="replace")[-3000:]
+            assert time.monotonic() < deadline, log.read_text(errors="replace")[-3000:]
+            time.sleep(0.2)
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - a local address
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def history(directory: Path) -> Path:
+    """Honest traffic of the last days, up to now."""
+    now = dt.datetime.now(dt.UTC)
+    start = (now - dt.timedelta(days=HISTORY_DAYS)).date()
+    midnight = dt.datetime.combine(start, dt.time(), dt.UTC)
+    scenario = {
+        "start": start.isoformat(),
+        "days": round((now - midnight).total_seconds() / 86_400, 5),
+        "honest": {
+            "individual": {"accounts": 400},
+            "coding_tool": {"accounts": 60},
+            "enterprise_nat": {"accounts": 60},
+            "ci": {"accounts": 4},
+        },
+    }
+    return world(scenario, directory, seed=3)
+
+
+def test_keys_on_one_template_behind_a_litellm_proxy_are_alerted_on(
+    kafka: KafkaCluster, proxy_environment: Path, root: Path, tmp_path: Path
+) -> None:
+    with LiveRun(kafka, tmp_path, DETECTION, partitions=2, idle_s=5.0) as run:
+        kafka.create({run.config.ingest.topic: 2})
+        run.produce(history(tmp_path))
+        run.start()
+        run.start_ingest("litellm")
+        python = str(proxy_environment / "bin" / "python")
+        with proxy(proxy_environment, tmp_path, root, run.servers, run.config.ingest.topic) as url:
+            ask = [python, str(Path(__file__).parent / "litellm" / "ask.py"), url, str(KEYS), str(REQUESTS_PER_KEY)]
+            done = subprocess.run(ask, capture_output=True, text=True, check=False, timeout=120)
+            assert done.returncode == 0, done.stderr[-3000:]
+            alert = run.wait_for_alert(lambda found: found["kind"] == "cluster", PATIENCE_S)
+    assert alert["account_count"] == KEYS
+    assert alert["request_count"] == KEYS * REQUESTS_PER_KEY
+    assert len({item["family"] for item in alert["evidence"]}) >= 2
