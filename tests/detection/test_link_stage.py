@@ -96,12 +96,13 @@ def test_what_a_source_said_before_is_ignored() -> None:
     assert other.late_rows == 0
 
 
-def test_a_report_in_pieces_some_of_them_twice_is_the_report() -> None:
+@pytest.mark.parametrize("accounts", [7, 40])
+def test_a_report_in_pieces_some_of_them_twice_is_the_report(accounts: int) -> None:
     one, other = stage(), stage()
-    whole = report(JUDGED, driven(JUDGED))
+    whole = report(JUDGED, driven(JUDGED, accounts))
     one.observe(whole)
-    pieces = chunk(whole, 7)
-    for piece in [*pieces[:4], *pieces]:
+    pieces = chunk(whole, 3)
+    for piece in [*pieces[:2], *pieces]:
         assert other.advance() == []
         other.observe(piece)
     assert other.advance() == one.advance()
