@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Protocol, Self
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
-from streamer.config import TopicNames
+from streamer.config import KafkaConfig, TopicNames
 from streamer.demo.fleet import Fleet
 from streamer.demo.progress import Tick
 from streamer.errors import StreamerError
@@ -153,10 +153,11 @@ class Watch:
                 raise StreamerError("demo", found, "run it on a machine with less to do")
 
 
-def remove_topics(servers: str, topics: TopicNames) -> None:
-    """Leave nothing behind on a Kafka that is not ours."""
-    admin = KafkaAdminClient(bootstrap_servers=servers)
+def leave_nothing(kafka: KafkaConfig) -> None:
+    """Remove the topics and the consumer group of a demonstration from a Kafka that is not ours."""
+    admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
     try:
-        admin.delete_topics(list(topics.model_dump().values()))
+        admin.delete_topics(list(kafka.topics.model_dump().values()))
+        admin.delete_groups([kafka.application])
     finally:
         admin.close()

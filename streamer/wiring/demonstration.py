@@ -99,7 +99,7 @@ def _in_process(world: World, screen: Screen) -> None:
 
 def _on_kafka(world: World, directory: Path, screen: Screen) -> None:
     from streamer.broker import external_servers, open_broker
-    from streamer.demo.kafka import remove_topics
+    from streamer.demo.kafka import leave_nothing
     from streamer.stream.topics import ensure_topics, topics_of
 
     with open_broker(lambda text: screen.say(f"{text} ...")) as servers:
@@ -110,7 +110,7 @@ def _on_kafka(world: World, directory: Path, screen: Screen) -> None:
             _with_workers(world, directory, kafka, screen)
         finally:
             if external_servers():
-                remove_topics(servers, kafka.topics)
+                leave_nothing(kafka)
 
 
 def _with_workers(world: World, directory: Path, kafka: KafkaConfig, screen: Screen) -> None:
