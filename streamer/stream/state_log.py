@@ -56,7 +56,6 @@ class StateLog:
         self._reader = reader
         self._producer: AIOKafkaProducer | None = None
         self._sequence = -1
-        self._end = 0
         self._sizes: dict[str, int] = {}
 
     @property
@@ -78,18 +77,14 @@ class StateLog:
             max_batch_size=MAX_REQUEST_BYTES,
         )
         await self._producer.start()
-        self._end = await self._reader.end_offset(self._position)
+        end = await self._reader.end_offset(self._position)
         sections = Sections(self._position)
-        async for messages in self._reader.read(self._position, 0, self._end):
+        async for messages in self._reader.read(self._position, 0, end):
             for message in messages:
                 sections.add(message)
         self._sequence = sections.newest
         self._sizes = sections.sizes()
         return Restored(sections.newest, await asyncio.to_thread(sections.unpacked))
-
-    async def is_ours(self) -> bool:
-        """Whether nobody has written since our claim or our last checkpoint."""
-        return await self._reader.end_offset(self._position) == self._end
 
     async def write(self, sections: Mapping[str, bytes]) -> int:
         """Write the next checkpoint and return its size in bytes, once it is safe.
@@ -106,11 +101,10 @@ class StateLog:
         try:
             async with producer.transaction():
                 sent = [await self._send(producer, key, value) for key, value in chunks]
-                written = await asyncio.gather(*sent)
+                await asyncio.gather(*sent)
         except (ProducerFenced, InvalidProducerEpoch) as error:
             raise FencedError from error
         self._sequence = sequence
-        self._end = written[-1].offset + 2  # the commit marker takes an offset of its own
         sizes = {name: sum(len(value) for _, value in chunks) for name, chunks in packed.items()}
         self._sizes |= sizes
         return sum(sizes.values())

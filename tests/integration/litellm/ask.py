@@ -5,10 +5,9 @@ import sys
 
 from openai import AsyncOpenAI
 
-TEMPLATE = (
-    "You are given the source of one function from a large code base. Explain step by step what it does, list every "
-    "edge case, rewrite it with full error handling, and give three unit tests. Think aloud before you answer. Function {}."
-)
+TEMPLATE = """You are given the source of one function from a large code base. Explain step by step what it does,
+list every edge case, rewrite it with full error handling, and give three unit tests. Think aloud before you answer.
+Function {}."""
 
 
 async def ask(base_url: str, number: int, requests: int) -> None:
