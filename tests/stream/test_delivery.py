@@ -30,7 +30,7 @@ def test_counts_are_exact_when_two_workers_are_killed_again_and_again(kafka: Kaf
         run.start(1)
         run.start(2)
         trouble = [(0.25, 1), (0.4, 2), (0.55, 1), (0.75, 2), (0.9, 1)]
-        for done in run.produce(EVENTS, seconds=24):
+        for done in run.produce(EVENTS, seconds=18):
             while trouble and done >= trouble[0][0]:
                 _, number = trouble.pop(0)
                 run.end(number, signal.SIGKILL)
@@ -45,7 +45,7 @@ def test_counts_are_exact_when_workers_join_and_leave(kafka: KafkaCluster, root:
         run.start(1)
         run.start(2)
         trouble = [(0.3, "join"), (0.6, "leave")]
-        for done in run.produce(EVENTS, seconds=20):
+        for done in run.produce(EVENTS, seconds=12):
             while trouble and done >= trouble[0][0]:
                 if trouble.pop(0)[1] == "join":
                     run.start(3)
