@@ -102,10 +102,8 @@ class AccountState:
     @classmethod
     def unpack(cls, key: int, record: bytes) -> AccountState:
         """Make the account that `pack` described; ValueError for another version."""
-        if record[0] != RECORD_VERSION or len(record) != _RECORD.size:
-            message = (
-                f"account record of version {record[0]} and {len(record)} bytes, expected version {RECORD_VERSION}"
-            )
+        if len(record) != _RECORD.size or record[0] != RECORD_VERSION:
+            message = f"account record {record[:1]!r} of {len(record)} bytes, expected version {RECORD_VERSION}"
             raise ValueError(message)
         values = _RECORD.unpack(record)
         self = cls(key, values[1])

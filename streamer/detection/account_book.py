@@ -84,7 +84,9 @@ class AccountBook:
 
     def take_changed(self) -> dict[str, bytes]:
         """Give the packed record of every account that changed since this was last asked."""
-        changed, self._changed = self._changed or set(), set()
+        if self._changed is None:
+            return {}
+        changed, self._changed = self._changed, set()
         return {name: record for name in sorted(changed) if (record := self.record(name)) is not None}
 
     def record(self, account_id: str) -> bytes | None:

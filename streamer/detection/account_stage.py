@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -37,6 +37,16 @@ class OutcomeCounts:
     duplicates: int = 0
     late: int = 0
     ahead: int = 0
+
+
+def _together(identities: Sequence[Identity]) -> Identity:
+    """Give what is known of an account from several requests: a field that one of them lacks is taken from another."""
+    created = [i.account_created_ms for i in identities if i.account_created_ms is not None]
+    return Identity(
+        account_created_ms=min(created, default=None),
+        plan=max((i.plan for i in identities if i.plan), default=None),
+        organization_id=max((i.organization_id for i in identities if i.organization_id), default=None),
+    )
 
 
 class AccountStage:
@@ -173,9 +183,10 @@ class AccountStage:
         surprise = state.surprise(len(seen.times))
         state.learn(seen, self.settings.account)
         identities = seen.identities()
-        who = identities[-1]
+        who = identities[0]
         links = self._links_of(who)
         if len(identities) > 1:
+            who = _together(identities)
             links = sorted({link for identity in identities[:MAX_IDENTITIES] for link in self._links_of(identity)})
         stratum = who.plan if who.plan in self._strata else OTHER_STRATUM
         models = self._shared(seen.models())

@@ -16,6 +16,7 @@ from streamer.detection.window import Barrier
 
 FORMAT = 1
 MAX_ACCOUNTS = 1000
+MIN_TESTS_PER_DAY = 100.0
 
 
 @dataclass(slots=True)
@@ -93,7 +94,8 @@ class ClusterStage:
             self._tests.append((window, tests))
 
     def _tests_per_day(self) -> float:
-        return max(100.0, sum(count for _, count in self._tests))
+        # On a quiet first day few groups have been judged yet; the claim should not gain from that.
+        return max(MIN_TESTS_PER_DAY, sum(count for _, count in self._tests))
 
     def _members(self, cluster: Cluster, accounts: Iterable[str], now_ms: int) -> list[Decision]:
         if cluster.kind == "account":
@@ -143,7 +145,8 @@ class ClusterStage:
             if cluster.kind == "cluster"
             else f"Account {next(iter(accounts))}: {evidence[0].statement}."
         )
-        limited = len(accounts) if severity in self.settings.limit.severities else 0
+        limits = severity in self.settings.limit.severities
+        limited = sum(map(self.limits.allowed, accounts)) if limits else 0
         return Alert(
             alert_id=f"a-{cluster.cluster_id[2:]}",
             revision=1 if known is None else known.revision + 1,
@@ -164,7 +167,7 @@ class ClusterStage:
             output_tokens=sum(account.output_tokens for account in accounts.values()),
             models=tuple(sorted({model for account in accounts.values() for model in account.models})),
             evidence=evidence,
-            limits_proposed=limited,
+            limits_proposed=min(limited, self.settings.limit.max_accounts),
             runbook=settings.runbook,
         )
 

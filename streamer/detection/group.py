@@ -2,7 +2,8 @@
 
 Each account's features come as normal scores against the lagged population. A group is judged by families that do not
 follow from one another; what formed the group is no evidence about it. Two of the families, evenness and rhythm, are
-traces of control (a scheduler behind many accounts); the others follow from common cause as well.
+traces of control (a scheduler behind many accounts); the others follow from common cause as well. The probability of a
+group combines all families that were tested; its evidence lists those that speak.
 """
 
 from __future__ import annotations
@@ -104,7 +105,8 @@ def evenness(table: Table, settings: GroupSettings) -> EvidenceItem | None:
     """Test whether the accounts are used more equally than people use theirs.
 
     Chi-square of the scatter of the logarithms of their rates against `evenness_floor_ratio` of the population's: an
-    honest group may be that much more alike than strangers are. Accounts seen for as long as these are compared with.
+    honest group may be that much more alike than strangers are. The population's is that of the same plans, and of
+    accounts that have been seen for as long.
     """
     profiles = [profile for profile in table.profiles if profile.volume_bin >= 0]
     counts = sorted(profile.requests_24h for profile in profiles)
@@ -128,10 +130,10 @@ def evenness(table: Table, settings: GroupSettings) -> EvidenceItem | None:
 
 
 def _usual_variance(profiles: Sequence[Profile], reference: Reference) -> float | None:
-    classes = Counter(profile.span_class for profile in profiles)
+    likes = Counter((profile.stratum, profile.span_class) for profile in profiles)
     total = 0.0
-    for span, count in sorted(classes.items()):
-        histogram = reference.histogram(Feature.VOLUME, bucket=span)
+    for (stratum, span), count in sorted(likes.items()):
+        histogram = reference.histogram(Feature.VOLUME, stratum, span)
         if histogram is None:
             return None
         total += histogram.variance * count

@@ -32,7 +32,7 @@ class LimitBook:
             if account_id in settings.allow or (held is not None and held[1] - now_ms > life_ms / 2):
                 continue
             if held is None and len(self._held) >= settings.max_accounts:
-                break
+                continue
             self._held[account_id] = (alert.alert_id, now_ms + life_ms)
             issued.append(
                 Limit(
@@ -47,6 +47,10 @@ class LimitBook:
                 )
             )
         return issued
+
+    def allowed(self, account_id: str) -> bool:
+        """Whether policy lets this account be limited at all."""
+        return account_id not in self._settings.allow
 
     def lift(self, alert_id: str, now_ms: int) -> list[LimitLifted]:
         """Take back every limit of an alert."""

@@ -35,6 +35,17 @@ class Group:
         self.judged_requests = 0
         self.new_requests = 0
 
+    def forget(self, before_window: int) -> None:
+        """Drop accounts that were last active before a window."""
+        for name in [name for name, member in self.members.items() if member.profile.window < before_window]:
+            del self.members[name]
+
+    def judged(self, window: int) -> None:
+        """Note that the group is judged now, so that it can be told when it has grown enough to be judged again."""
+        self.judged_window = window
+        self.judged_requests = sum([member.profile.requests_24h for member in self.members.values()])
+        self.new_requests = 0
+
     def snapshot(self, intern: Callable[[Profile], int]) -> list[Any]:
         """Plain data; `intern` gives the number under which a profile is written once for all groups."""
         judged = [self.judged_window, self.judged_requests, self.new_requests]
@@ -91,7 +102,8 @@ class Uses:
 class LinkIndex:
     """Sees every use of a link value: keeps singles in constant memory, and groups of two and more in full.
 
-    A hub is a value that too many accounts share: they are not followed, and it binds nobody.
+    A hub is a value that too many accounts share: they are not followed, and it binds nobody. A group begins with the
+    second account on a value; the first joins when it is active again, for a single leaves no more than a few bits.
     """
 
     def __init__(self, settings: LinkSettings, window: WindowSettings, partition: int, partitions: int) -> None:
@@ -143,30 +155,21 @@ class LinkIndex:
         hub_accounts = max(settings.hub_min_accounts, settings.hub_ratio * reference.accounts)
         limit = hub_accounts if reference.ready else settings.max_members
         every = self._window.windows(settings.judge_every_s)
+        oldest = window - self._window.windows(settings.horizon_s)
         touched, self._touched = sorted(self._touched), set()
         for key in touched:
             group = self.groups[key]
+            if len(group.members) > limit:
+                group.forget(oldest)
             if len(group.members) > limit:
                 self._drop(key)
                 self._hubs[key] = window
             elif len(group.members) >= min_accounts and reference.ready:
                 grown = group.new_requests >= settings.judge_growth_ratio * group.judged_requests
                 if grown or window - group.judged_window >= every:
-                    self._mark_judged(group, window)
+                    group.forget(oldest)
+                    group.judged(window)
                     yield key, group
-
-    def _mark_judged(self, group: Group, window: int) -> None:
-        oldest = window - self._window.windows(self._settings.horizon_s)
-        requests = 0
-        for name, member in list(group.members.items()):
-            profile = member.profile
-            if profile.window < oldest:
-                del group.members[name]
-            else:
-                requests += profile.requests_24h
-        group.judged_window = window
-        group.judged_requests = requests
-        group.new_requests = 0
 
     def _sweep(self, window: int) -> None:
         """Forget groups that nobody used for long, and hubs after as long: they must show again that they are one.

@@ -121,7 +121,7 @@ class Histogram:
         return self._scores[min(self._top, place)]
 
     def quantile(self, share: float) -> int:
-        """Give the bin below or in which a share of the population lies."""
+        """Give the first bin up to which at least a share of the population lies."""
         return int(np.searchsorted(self._sums, share * self.total))
 
     def tail_log10(self, place: int, bins_per_unit: int) -> float:
@@ -191,7 +191,6 @@ class Population:
         self._settings = settings
         self._per_epoch = window.windows(settings.epoch_s)
         self._epochs: dict[int, Counter[Cell]] = {}
-        self._windows: dict[int, int] = {}
         self._first_window: int | None = None
         self._reference: Reference | None = None
 

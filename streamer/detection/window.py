@@ -20,12 +20,16 @@ def _by_time(record: RequestRecord) -> tuple[int, str, str]:
     return record.timestamp_ms, record.account_id, record.event_id
 
 
+def _same(one: RequestRecord, other: RequestRecord) -> bool:
+    return one.event_id == other.event_id and one.account_id == other.account_id
+
+
 class EventClock:
     """The newest time of a stream that can be believed, and the requests that are too far ahead of it.
 
     One wrong timestamp in the future must not make everything after it late. So a request further ahead than the
-    lateness bound is held; only when `CONFIRMATIONS` requests in a row are ahead are those believed that are not far
-    beyond their median. The first requests of a stream are held likewise, for there is nothing to measure them against.
+    lateness bound is held; only when `CONFIRMATIONS` different requests in a row are ahead are those believed that are
+    not far beyond their median. The first requests of a stream are held likewise, with nothing to measure them against.
     """
 
     __slots__ = ("_ahead_run", "_held", "floor_ms", "horizon_ms", "lateness_ms", "newest_ms", "ripe_ms")
@@ -67,14 +71,17 @@ class EventClock:
 
     def hold(self, request: Request) -> tuple[list[RequestRecord], int]:
         """Keep a request that is ahead; return those that are now believed, and how many had to be given up."""
-        self._held.append(record_of(request))
-        self.ripe_ms = min(self.ripe_ms, request.timestamp_ms)
-        self._ahead_run += 1
+        record = record_of(request)
+        self._ahead_run += not any(_same(record, other) for other in self._held[-CONFIRMATIONS:])
+        self._held.append(record)
+        self.ripe_ms = min(self.ripe_ms, record.timestamp_ms)
         given_up = 0
         if self._ahead_run >= CONFIRMATIONS:
             self._ahead_run = 0
             middle_ms = median_low(record.timestamp_ms for record in self._held[-CONFIRMATIONS:])
-            return self._believed(middle_ms + self.lateness_ms), 0
+            believed = self._believed(middle_ms + self.lateness_ms)
+            # A stray from long ago must not be where the stream begins: after the others it is late, as it should be.
+            return sorted(believed, key=lambda record: record.timestamp_ms < middle_ms - DAY_MS), 0
         if len(self._held) > MAX_HELD:
             self._held.remove(max(self._held, key=lambda record: record.timestamp_ms))
             given_up = 1
