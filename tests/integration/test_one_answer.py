@@ -54,12 +54,12 @@ class Case:
 
 @pytest.fixture(scope="module", params=["small", pytest.param("demo", marks=pytest.mark.slow)])
 def case(request: pytest.FixtureRequest, kafka: KafkaCluster, tmp_path_factory: pytest.TempPathFactory) -> Case:
-    if request.param == "demo" and not os.environ.get("STREAMER_LARGE"):
-        pytest.skip("set STREAMER_LARGE=1 for the world of 230,000 events")
+    if request.param == "demo" and not os.environ.get("LARGE_WORLDS"):
+        pytest.skip("set LARGE_WORLDS=1 for the world of 230,000 events")
     return Case(request.param, kafka, tmp_path_factory.mktemp(request.param))
 
 
-@pytest.mark.parametrize(("workers", "order"), [(1, "as it happened"), (3, "shuffled")])
+@pytest.mark.parametrize("workers, order", [(1, "as it happened"), (3, "shuffled")])
 def test_live_workers_say_what_a_replay_says(
     kafka: KafkaCluster, case: Case, tmp_path: Path, workers: int, order: str
 ) -> None:
