@@ -359,3 +359,23 @@ def test_a_snapshot_of_another_format_is_refused() -> None:
     head["format"] += 1
     with pytest.raises(ValueError, match="format"):
         stage.restore(head, [])
+
+
+def test_what_one_request_leaves_out_another_tells() -> None:
+    stage = AccountStage(SETTINGS)
+    begun(stage)
+    stage.observe(at(1, "firm", client_ip="192.0.2.1", organization_id="org", plan="enterprise"))
+    stage.observe(at(2, "firm", client_ip="192.0.2.9"))
+    (report,) = [report for report in stage.drain() if report.rows]
+    (found,) = [row.profile for row in report.rows if row.profile.account_id == "firm"]
+    assert (found.organization, found.stratum) == ("org", "enterprise")
+
+
+def test_a_stage_that_was_not_asked_to_track_changes_tracks_none() -> None:
+    stage = AccountStage(SETTINGS)
+    begun(stage)
+    stage.drain()
+    assert stage.take_changed() == {}
+    begun(stage, 5 * HOUR_MS)
+    stage.drain()
+    assert stage.take_changed() == {}

@@ -99,3 +99,9 @@ def test_a_restored_book_knows_the_same() -> None:
     again.restore(limits.snapshot())
     assert again.propose(alert("a-1"), ["x"], 1) == []
     assert names([*again.lift("a-1", 2)]) == ["x"]
+
+
+def test_one_account_that_finds_no_room_keeps_no_other_from_its_renewal() -> None:
+    full = book(max_accounts=1)
+    full.propose(alert(), ["b"], 0)
+    assert names(list(full.propose(alert(), ["a", "b"], LIFE_MS * 3 // 4))) == ["b"]

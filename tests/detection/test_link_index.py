@@ -317,3 +317,11 @@ def test_a_restored_index_goes_on_as_if_nothing_had_happened(
             said += [(key, sorted(group.members)) for key, group in each.due(window, READY, 2)]
     assert found == expected
     assert set(one.groups) == set(steady.groups)
+
+
+def test_accounts_that_are_long_gone_do_not_make_a_hub() -> None:
+    one = index()
+    see(one, 0, "abcdefghijklmno")
+    see(one, DAY + 1, "pqrstuvwxyz")
+    assert due(one, DAY + 1) == ["pf"]
+    assert (one.hub_count, members(one)) == (0, "pqrstuvwxyz")

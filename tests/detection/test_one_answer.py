@@ -105,3 +105,15 @@ def test_junk_timestamps_far_ahead_cost_nothing_but_themselves(requests: list[Re
             at, junk._replace(event_id=f"junk{number}", timestamp_ms=junk.timestamp_ms + 10 ** rng.randrange(10, 12))
         )
     assert answer(replay(mixed, SETTINGS)) == expected
+
+
+def test_a_stray_from_long_ago_at_the_start_costs_nothing(requests: list[RequestRecord], expected: object) -> None:
+    stray = requests[0]._replace(event_id="old", timestamp_ms=requests[0].timestamp_ms - 100 * 86_400_000)
+    assert answer(replay([stray, *requests], SETTINGS)) == expected
+
+
+def test_one_request_from_the_future_told_many_times_moves_nothing(
+    requests: list[RequestRecord], expected: object
+) -> None:
+    wrong = requests[500]._replace(event_id="wrong", timestamp_ms=requests[500].timestamp_ms + 300 * 86_400_000)
+    assert answer(replay([*requests[:500], *[wrong] * 20, *requests[500:]], SETTINGS)) == expected
