@@ -62,7 +62,7 @@ class Group:
 
 
 class Uses:
-    """Who used which link value in a window: one entry for each account and value, in the order of the rows.
+    """Who used which link value in a window: of identities first, then of templates, each in the order of the rows.
 
     `keys`, `owners` (places in `members`) and `accounts` (their keys) run side by side, for one partition's shards.
     """
@@ -81,18 +81,14 @@ class Uses:
                 np.repeat(numbers, [len(row.templates) * TEMPLATE_KEYS for row in rows]),
             )
         )
-        order = np.lexsort((keys, owners))
-        ordered, by = keys[order], owners[order]
-        keep = np.concatenate(([True], (ordered[1:] != ordered[:-1]) | (by[1:] != by[:-1])))[: len(ordered)]
-        keep &= ordered % np.uint64(shards) % partitions == partition
-        self._order = order[keep]
-        self.keys = ordered[keep]
-        self.owners = by[keep]
+        mine = np.flatnonzero(keys % np.uint64(shards) % partitions == partition)
+        self._places = mine
+        self.keys, self.owners = keys[mine], owners[mine]
         self.accounts = np.array([row.profile.account_key for row in rows], dtype=np.uint64)[self.owners]
 
     def link(self, at: int) -> Link:
         """Give the link of an entry."""
-        place = int(self._order[at])
+        place = int(self._places[at])
         if place < len(self._links):
             return self._links[place]
         number, pair = divmod(place - len(self._links), TEMPLATE_KEYS)
@@ -136,10 +132,12 @@ class LinkIndex:
             group = groups.get(key) or self._start(uses.link(at), window)
             if group is not None:
                 member = members[owners[at]]
-                group.members[member.profile.account_id] = member
-                group.new_requests += member.profile.requests
-                group.last_window = window
-                touched.add(key)
+                account_id = member.profile.account_id
+                if group.members.get(account_id) is not member:  # or another prompt of it had the same key
+                    group.members[account_id] = member
+                    group.new_requests += member.profile.requests
+                    group.last_window = window
+                    touched.add(key)
 
     def _start(self, link: Link, window: int) -> Group | None:
         shard = link.key % self._settings.shards

@@ -39,11 +39,12 @@ class Sightings:
         if not len(keys):
             return np.zeros(0, dtype=np.bool_)
         accounts = accounts & ACCOUNT_MASK
-        order = np.lexsort((accounts, keys))
+        order = np.argsort(keys, kind="stable")
         ordered, owners = keys[order], accounts[order]
-        starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-        ends = np.append(starts[1:], len(ordered)) - 1
-        values, first, last = ordered[starts], owners[starts], owners[ends]
+        begins = np.concatenate(([True], ordered[1:] != ordered[:-1]))
+        differs = np.concatenate(([False], owners[1:] != owners[:-1])) & ~begins
+        starts = np.flatnonzero(begins)
+        values, first = ordered[starts], owners[starts]
         places = (values % self._shards) * self._slots_per_shard + (values >> np.uint64(8)) % self._slots_per_shard
         found = self._slots[places]
         now = np.uint64(epoch & 0xFF)
@@ -51,7 +52,8 @@ class Sightings:
         met = fresh & (found & ACCOUNT_MASK != first)
         self._slots[places[~met]] = (values >> TAG_SHIFT << TAG_SHIFT | now << ACCOUNT_BITS | first)[~met]
         shared = np.empty(len(keys), dtype=np.bool_)
-        shared[order] = np.repeat(met | (first != last), ends - starts + 1)
+        met |= np.logical_or.reduceat(differs, starts)
+        shared[order] = np.repeat(met, np.diff(starts, append=len(ordered)))
         return shared
 
     def snapshot(self) -> bytes:
