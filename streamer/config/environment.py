@@ -19,15 +19,22 @@ BOOTSTRAP_LOCATION: Location = ("kafka", "bootstrap_servers")
 class Environment:
     """The variables that mean configuration, by the key that each of them sets."""
 
-    def __init__(self, variables: Mapping[str, str], own: frozenset[str]) -> None:
-        """Take from `variables` what has the prefix; `own` are variables with the prefix that mean something else."""
+    def __init__(self, variables: Mapping[str, str], sections: tuple[str, ...], own: frozenset[str]) -> None:
+        """Take from `variables` what has the prefix and names a key.
+
+        A name without `__` is not a key, but one that begins with a section is a key with its underscores forgotten, to
+        be complained about. `own` are variables that mean something else.
+        """
         self.names: dict[Location, str] = {}
         self._raw: dict[Location, str] = {}
         if variables.get(BOOTSTRAP):
             self._add(BOOTSTRAP_LOCATION, BOOTSTRAP, variables[BOOTSTRAP])
         for name, value in sorted(variables.items()):
-            if name.startswith(PREFIX) and name not in own:
-                self._add(tuple(name.removeprefix(PREFIX).lower().split("__")), name, value)
+            if not name.startswith(PREFIX) or name in own:
+                continue
+            rest = name.removeprefix(PREFIX).lower()
+            if "__" in rest or rest.startswith(sections):
+                self._add(tuple(rest.split("__")), name, value)
 
     def _add(self, location: Location, name: str, value: str) -> None:
         self.names[location] = name

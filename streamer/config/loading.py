@@ -28,7 +28,8 @@ def load_config(path: Path | None, environment: Mapping[str, str]) -> StreamerCo
     """
     document = Document(path) if path is not None else None
     values = document.values if document else {}
-    variables = Environment(environment, own=frozenset({_key_variable(values, environment)}))
+    sections = tuple(StreamerConfig.model_fields)
+    variables = Environment(environment, sections, own=frozenset({_key_variable(values, environment)}))
     as_text: frozenset[Location] = frozenset()
     while True:
         merged = variables.overlay(values, as_text=as_text)

@@ -194,6 +194,10 @@ def test_the_variable_that_holds_the_key_is_no_configuration(tmp_path: Path) -> 
     assert load_config(path, {"STREAMER_SECRET": "0123456789abcdef"}).privacy.key_env == "STREAMER_SECRET"
 
 
+def test_a_variable_that_names_no_section_is_somebody_elses() -> None:
+    assert load_config(None, {"STREAMER_GATEWAY_TOPIC": "t", "STREAMER_HOME": "/srv"}) == StreamerConfig()
+
+
 def test_a_configuration_cannot_be_changed() -> None:
     config = StreamerConfig()
     with pytest.raises(ValueError, match="frozen"):
