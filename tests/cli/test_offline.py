@@ -76,6 +76,14 @@ def test_a_replay_writes_every_file_and_keeps_what_it_could_not_use(run: Run, tm
     assert "events_read" in done.stdout
 
 
+def test_times_as_text_and_as_milliseconds_are_the_same_times(run: Run, tmp_path: Path) -> None:
+    lines = [event(1), event(2, timestamp=1772409601500), event(3, timestamp="2026-03-02T01:00:00+01:00")]
+    assert run("replay", "-", "--out", "out", stdin="\n".join(lines)).returncode == 0
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
+    span = (summary["first_timestamp"], summary["last_timestamp"])
+    assert span == ("2026-03-02T00:00:00.000Z", "2026-03-02T00:00:01.500Z")
+
+
 def test_pseudonyms_leave_no_account_in_the_records(run: Run, tmp_path: Path) -> None:
     (tmp_path / "my.yaml").write_text("privacy: {pseudonymize: true, key_env: MY_KEY}", encoding="utf-8")
     arguments = ["replay", "-", "--out", "out", "--config", "my.yaml"]
