@@ -17,6 +17,7 @@ from tests.integration.live import LiveRun
 from tests.kafka_fixture import KafkaCluster
 
 SINGLE_EVENTS = 50_000
+DENSE = str(Path(__file__).with_name("dense.yaml"))
 TIMEOUT_S = 600.0
 
 
@@ -44,7 +45,7 @@ def head_of(path: Path, count: int) -> Path:
 
 def batches(kafka: KafkaCluster, directory: Path) -> None:
     """Batch messages, as `streamer ingest` and `streamer produce` make them."""
-    with events_of("demo") as (path, count):
+    with events_of(DENSE) as (path, count):
         replay = count / cpu_s(run_replay, path)
         run = LiveRun(kafka, directory, {}, idle_s=600.0, checkpoint_interval_s=5.0)
         run.produce(path, batch=500)

@@ -31,7 +31,7 @@ KEYS, REQUESTS_PER_KEY = 30, 8
 PACKAGES = ("litellm[proxy]==1.106.2", "aiokafka==0.14.0")
 HISTORY_DAYS = 2
 PATIENCE_S = 180.0
-DETECTION: dict[str, Any] = {**SENSITIVE, "window": {"window_s": 30, "lateness_s": 10}}
+DETECTION: dict[str, Any] = {**SENSITIVE, "window": {"window_s": 20, "lateness_s": 5}}
 
 
 @pytest.fixture(scope="module")

@@ -75,7 +75,7 @@ def test_live_workers_say_what_a_replay_says(
 def test_killed_workers_change_nothing(kafka: KafkaCluster, case: Case, tmp_path: Path) -> None:
     with LiveRun(kafka, tmp_path, case.detection, idle_s=10.0) as run:
         run.start(2)
-        for share in run.produce_slowly(case.events, seconds=25):
+        for share in run.produce_slowly(case.events, seconds=15):
             if share in {0.25, 0.5, 0.75}:
                 run.kill(0)
                 run.start()
