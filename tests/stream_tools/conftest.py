@@ -1,5 +1,0 @@
-from __future__ import annotations
-
-from tests.kafka_fixture import kafka
-
-__all__ = ["kafka"]
