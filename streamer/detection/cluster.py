@@ -56,7 +56,9 @@ class Cluster:
                 new.append(found.account_id)
             else:
                 known.score = max(known.score, found.score)
-                known.requests, known.output_tokens = found.total_requests, found.total_output_tokens
+                # Each link value knows its accounts as they last were on it, which may be some time ago.
+                known.requests = max(known.requests, found.total_requests)
+                known.output_tokens = max(known.output_tokens, found.total_output_tokens)
                 known.models = known.models if set(found.models) <= set(known.models) else _union(known, found)
         return new
 

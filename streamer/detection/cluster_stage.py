@@ -124,7 +124,8 @@ class ClusterStage:
         if alert.account_count >= known.account_count * (1 + settings.growth_ratio):
             return True
         waited = alert.updated_at - known.updated_at >= settings.update_every_s * 1000
-        return waited and alert.account_count != known.account_count
+        more = alert.request_count >= known.request_count * (1 + settings.growth_ratio)
+        return waited and (more or alert.account_count != known.account_count)
 
     def _describe(self, cluster: Cluster, known: Alert | None, now_ms: int) -> Alert:
         settings = self.settings.alert
@@ -183,7 +184,7 @@ class ClusterStage:
         for at, cluster_id in due:
             cluster = self.clusters.by_id[cluster_id]
             self.clusters.drop(cluster)
-            decisions += self._resolve(cluster, (at + 1) * self._window_ms, "quiet")
+            decisions += self._resolve(cluster, (at + 1) * self._window_ms, "nothing more was found")
         return decisions
 
     def _resolve(self, cluster: Cluster, now_ms: int, why: str) -> list[Decision]:

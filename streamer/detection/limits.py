@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict, astuple, replace
 from typing import Any
 
 from streamer.detection.records import Alert, Limit, LimitLifted
@@ -14,7 +15,7 @@ class LimitBook:
 
     def __init__(self, settings: LimitSettings) -> None:
         self._settings = settings
-        self._held: dict[str, tuple[str, int]] = {}
+        self._held: dict[str, Limit] = {}
 
     def __len__(self) -> int:
         """Count the accounts under a limit."""
@@ -29,23 +30,22 @@ class LimitBook:
         issued = []
         for account_id in sorted(accounts):
             held = self._held.get(account_id)
-            if account_id in settings.allow or (held is not None and held[1] - now_ms > life_ms / 2):
+            if account_id in settings.allow or (held is not None and held.expires_at - now_ms > life_ms / 2):
                 continue
             if held is None and len(self._held) >= settings.max_accounts:
                 continue
-            self._held[account_id] = (alert.alert_id, now_ms + life_ms)
-            issued.append(
-                Limit(
-                    account_id=account_id,
-                    action=settings.action,
-                    requests_per_minute=settings.requests_per_minute,
-                    mode=settings.mode,
-                    alert_id=alert.alert_id,
-                    reason=alert.summary,
-                    issued_at=now_ms,
-                    expires_at=now_ms + life_ms,
-                )
+            limit = Limit(
+                account_id=account_id,
+                action=settings.action,
+                requests_per_minute=settings.requests_per_minute,
+                mode=settings.mode,
+                alert_id=alert.alert_id,
+                reason=alert.summary,
+                issued_at=now_ms,
+                expires_at=now_ms + life_ms,
             )
+            self._held[account_id] = limit
+            issued.append(limit)
         return issued
 
     def allowed(self, account_id: str) -> bool:
@@ -54,20 +54,20 @@ class LimitBook:
 
     def lift(self, alert_id: str, now_ms: int) -> list[LimitLifted]:
         """Take back every limit of an alert."""
-        lifted = sorted(name for name, (by, _) in self._held.items() if by == alert_id)
-        for name in lifted:
-            del self._held[name]
-        return [LimitLifted(name, alert_id, now_ms) for name in lifted]
+        lifted = [limit for _, limit in sorted(self._held.items()) if limit.alert_id == alert_id]
+        for limit in lifted:
+            del self._held[limit.account_id]
+        return [LimitLifted(**asdict(replace(limit, expires_at=now_ms)), lifted_at=now_ms) for limit in lifted]
 
     def expire(self, now_ms: int) -> None:
         """Forget limits that have run out by themselves."""
-        for name in [name for name, (_, until_ms) in self._held.items() if until_ms <= now_ms]:
-            del self._held[name]
+        self._held = {name: limit for name, limit in self._held.items() if limit.expires_at > now_ms}
 
     def snapshot(self) -> list[Any]:
         """Plain data from which `restore` makes the same book."""
-        return [[name, by, until_ms] for name, (by, until_ms) in sorted(self._held.items())]
+        return [list(astuple(limit)) for _, limit in sorted(self._held.items())]
 
     def restore(self, state: list[Any]) -> None:
         """Take over what `snapshot` gave."""
-        self._held = {name: (by, until_ms) for name, by, until_ms in state}
+        limits = [Limit(*plain) for plain in state]
+        self._held = {limit.account_id: limit for limit in limits}

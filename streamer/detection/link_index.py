@@ -25,7 +25,7 @@ SWEEP_S = 6 * HOUR_S
 class Group:
     """The accounts on one value, each as it last was."""
 
-    __slots__ = ("judged_requests", "judged_window", "last_window", "link", "members", "new_requests")
+    __slots__ = ("judged_requests", "judged_window", "last_window", "link", "members", "new_requests", "suspect")
 
     def __init__(self, link: Link, window: int) -> None:
         self.link = link
@@ -34,6 +34,7 @@ class Group:
         self.judged_window = -1
         self.judged_requests = 0
         self.new_requests = 0
+        self.suspect = False
 
     def forget(self, before_window: int) -> None:
         """Drop accounts that were last active before a window."""
@@ -48,7 +49,7 @@ class Group:
 
     def snapshot(self, intern: Callable[[Profile], int]) -> list[Any]:
         """Plain data; `intern` gives the number under which a profile is written once for all groups."""
-        judged = [self.judged_window, self.judged_requests, self.new_requests]
+        judged = [self.judged_window, self.judged_requests, self.new_requests, self.suspect]
         members = [intern(member.profile) for member in self.members.values()]
         return [list(self.link), self.last_window, *judged, members]
 
@@ -56,8 +57,8 @@ class Group:
     def restore(cls, state: list[Any], members: list[Member]) -> Group:
         """Take over what `snapshot` gave; groups share the `members` that their profiles were written for."""
         self = cls(Link(*state[0]), state[1])
-        self.judged_window, self.judged_requests, self.new_requests = state[2:5]
-        self.members = {members[number].profile.account_id: members[number] for number in state[5]}
+        self.judged_window, self.judged_requests, self.new_requests, self.suspect = state[2:6]
+        self.members = {members[number].profile.account_id: members[number] for number in state[6]}
         return self
 
 
@@ -153,6 +154,7 @@ class LinkIndex:
         hub_accounts = max(settings.hub_min_accounts, settings.hub_ratio * reference.accounts)
         limit = hub_accounts if reference.ready else settings.max_members
         every = self._window.windows(settings.judge_every_s)
+        often = self._window.windows(settings.judge_suspect_every_s)
         oldest = window - self._window.windows(settings.horizon_s)
         touched, self._touched = sorted(self._touched), set()
         for key in touched:
@@ -164,7 +166,7 @@ class LinkIndex:
                 self._hubs[key] = window
             elif len(group.members) >= min_accounts and reference.ready:
                 grown = group.new_requests >= settings.judge_growth_ratio * group.judged_requests
-                if grown or window - group.judged_window >= every:
+                if grown or window - group.judged_window >= (often if group.suspect else every):
                     group.forget(oldest)
                     group.judged(window)
                     yield key, group

@@ -97,7 +97,9 @@ class LinkStage:
         tests = 0
         for key, group in self._index.due(window, reference, self.settings.group.min_accounts):
             tests += 1
-            if (suspect := self._judge_group(key, group, window, reference)) is not None:
+            suspect = self._judge_group(key, group, window, reference)
+            group.suspect = suspect is not None
+            if suspect is not None:
                 suspects.append(suspect)
         suspects.sort(key=lambda suspect: (suspect.kind, suspect.key))
         return SuspectReport(self.partition, window, suspects, tests, reference.accounts)

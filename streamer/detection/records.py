@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from streamer.detection.evidence import EvidenceItem
 
@@ -62,12 +62,17 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class LimitLifted:
-    """A limit that no longer holds; a tombstone on the topic."""
+    """A limit that was taken back before its time: the limit, with `expires_at` now; a tombstone on the topic."""
 
     account_id: str
+    action: str
+    requests_per_minute: int | None
+    mode: str
     alert_id: str
+    reason: str
+    issued_at: int
+    expires_at: int
     lifted_at: int
-    reason: str = field(default="alert resolved")
 
 
 Decision = Alert | Membership | Limit | LimitLifted

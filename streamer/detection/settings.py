@@ -72,6 +72,7 @@ class LinkSettings:
     horizon_s: int = DAY_S
     idle_s: int = 2 * DAY_S
     judge_every_s: int = 12 * HOUR_S
+    judge_suspect_every_s: int = 3 * HOUR_S
     judge_growth_ratio: float = 0.25
 
 
@@ -103,7 +104,7 @@ class AlertSettings:
     account_min_requests: int = 200
     account_excess_ratio: float = 4.0
     account_warning_ratio: float = 16.0
-    resolve_after_s: int = 12 * HOUR_S
+    resolve_after_s: int = DAY_S
     update_every_s: int = HOUR_S
     growth_ratio: float = 0.2
     overlap_ratio: float = 0.3

@@ -126,9 +126,7 @@ def _honest(
     wrongly = {
         account: known.class_of(account) for account in sorted(named.first_ms) if known.campaign_of(account) is None
     }
-    limited = {
-        limit.account_id for limit in limits if limit.action != "lift" and known.campaign_of(limit.account_id) is None
-    }
+    limited = {limit.account_id for limit in limits if known.campaign_of(limit.account_id) is None}
     false = _false_alerts(alerts, known)
     per_day = {severity: None if not days else sum(false[severity].values()) / days for severity in SEVERITIES}
     return Honest(

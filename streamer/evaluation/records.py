@@ -40,7 +40,7 @@ class MembershipRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 class LimitRecord(msgspec.Struct, frozen=True, gc=False):
-    """A limit on an account, or (action `lift`) the end of one."""
+    """A limit on an account, or the end of one that was there before."""
 
     account_id: str
     action: str

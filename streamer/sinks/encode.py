@@ -43,13 +43,13 @@ def rfc3339(moment_ms: int) -> str:
 def record(decision: Decision) -> dict[str, Any]:
     """The contract's record of a decision, as plain data.
 
-    A lifted limit is a tombstone in Kafka; where there are none, its record has the action `lift`.
+    A lifted limit is a tombstone in Kafka; where there are none, it is the limit once more, expired, with `lifted_at`.
     """
     plain = {part.name: _plain(getattr(decision, part.name)) for part in fields(decision)}
     for name in _TIMES.intersection(plain):
         if plain[name] is not None:
             plain[name] = rfc3339(plain[name])
-    return {"action": "lift", **plain} if isinstance(decision, LimitLifted) else plain
+    return plain
 
 
 def encoded(decision: Decision) -> bytes:

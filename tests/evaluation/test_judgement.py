@@ -105,7 +105,7 @@ def judged(written: Written) -> Evaluation:
             alert("a1", 60, "critical", ["c1", "x5"], revision=3, status="resolved"),
         ],
         members=[member("c4", 50, "k1"), member("d1", 12, "k1"), member("x7", 13, "k2", "left")],
-        limits=[limit("c1", "throttle"), limit("h2", "block"), limit("h2", "lift"), limit("x9", "throttle")],
+        limits=[limit("c1", "throttle"), limit("h2", "block"), limit("h2", "block"), limit("x9", "throttle")],
     )
     return evaluate(*paths, REQUESTS)
 

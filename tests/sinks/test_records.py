@@ -39,7 +39,9 @@ ALERT = Alert(
 )
 MEMBER = Membership("acct-1", "cluster-1", NOW_MS, 0.5, ("payment", "prompt"))
 LIMIT = Limit("acct-1", "throttle", 2, "shadow", "alert-1", "member of cluster-1", NOW_MS, NOW_MS + 1000)
-LIFTED = LimitLifted("acct-1", "alert-1", NOW_MS)
+LIFTED = LimitLifted(
+    "acct-1", "throttle", 2, "shadow", "alert-1", "member of cluster-1", NOW_MS, NOW_MS + 5, NOW_MS + 5
+)
 
 ALERT_FIELDS = """alert_id revision status kind severity summary cluster_id
  started_at detected_at updated_at resolved_at
@@ -87,7 +89,9 @@ def test_memberships_and_limits_have_the_fields_of_the_contract() -> None:
         "issued_at": "2026-10-26T07:33:20.007Z",
         "expires_at": "2026-10-26T07:33:21.007Z",
     }
-    assert record(LIFTED)["action"] == "lift"
+    lifted = record(LIFTED)
+    assert lifted.keys() - record(LIMIT).keys() == {"lifted_at"}
+    assert lifted["lifted_at"] == lifted["expires_at"] == "2026-10-26T07:33:20.012Z"
 
 
 def test_messages_are_keyed_as_the_contract_says_and_a_lifted_limit_is_a_tombstone() -> None:
