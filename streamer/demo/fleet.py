@@ -14,6 +14,7 @@ from typing import NamedTuple, Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from streamer.demo.leash import leashed
 from streamer.errors import StreamerError
 
 STOP_TIMEOUT_S = 15.0
@@ -42,10 +43,10 @@ class Worker:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start the process, in a session of its own: a Ctrl-C is for us, and we stop it."""
+        """Start the process, in a session of its own: a Ctrl-C is for us, and we stop it. It dies with us."""
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "streamer", "run", "--config", str(self._config)],
+                leashed([sys.executable, "-m", "streamer", "run", "--config", str(self._config)]),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
