@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+
+_REMEDIES = {
+    errno.ENOSPC: "make room there, or name another place",
+    errno.EDQUOT: "make room there, or name another place",
+    errno.EACCES: "name a place that may be used, or change its permissions",
+    errno.EPERM: "name a place that may be used, or change its permissions",
+    errno.EROFS: "name a place that can be written to",
+    errno.EISDIR: "move the directory away, or name another place",
+    errno.ENOTDIR: "move the file away, or name another place",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+}
+
 
 class StreamerError(Exception):
     """Something the program cannot go on with. `exit_code` is what the command line ends with."""
@@ -34,6 +47,16 @@ class ConfigError(UsageError):
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
+
+
+class RefusedError(StreamerError):
+    """What the operating system refused: a full disk, a file that may not be written, a directory in its place."""
+
+    def __init__(self, error: OSError, where: str | None = None) -> None:
+        """`where` stands in for the file's name, which the system does not always tell."""
+        found = (error.strerror or str(error) or type(error).__name__).lower()
+        place = error.filename2 or error.filename or where or "streamer"
+        super().__init__(str(place), found, _REMEDIES.get(error.errno or 0, "look at it, and try again"))
 
 
 class BrokerError(StreamerError):

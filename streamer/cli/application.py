@@ -14,7 +14,7 @@ from typer._click.exceptions import ClickException
 
 from streamer import __version__
 from streamer.cli import live, offline
-from streamer.errors import StreamerError
+from streamer.errors import StreamerError, RefusedError
 
 INTERRUPTED = 130
 
@@ -76,6 +76,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         # Whoever read our output has gone; what is left of it goes nowhere, without a second complaint at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 128 + signal.SIGPIPE
+    except OSError as error:
+        fault = RefusedError(error)
+        typer.echo(str(fault), err=True)
+        code = fault.exit_code
     if code == INTERRUPTED:
         typer.echo("streamer: interrupted", err=True)
     sys.exit(code if isinstance(code, int) else 0)

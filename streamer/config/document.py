@@ -40,6 +40,9 @@ class Document:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             problem = StreamerError(str(self.path), f"cannot be read: {reason}", "name a readable YAML file")
             raise ConfigError([problem]) from error
+        except RecursionError as error:
+            problem = StreamerError(str(self.path), "nested too deeply", "write it with fewer levels")
+            raise ConfigError([problem]) from error
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             problem = StreamerError(f"{self.path}:{line}", f"not YAML: {error.problem}", "mend the line")
@@ -48,7 +51,12 @@ class Document:
             problem = StreamerError(str(self.path), f"not YAML: {error}", "mend the file")
             raise ConfigError([problem]) from error
 
-    def _walk(self, node: yaml.Node, location: Location) -> None:
+    def _walk(self, node: yaml.Node, location: Location, around: tuple[yaml.Node, ...] = ()) -> None:
+        if any(node is outer for outer in around):
+            where = f"{self.path}:{node.start_mark.line + 1}: {'.'.join(map(str, location))}"
+            self._problems.append(StreamerError(where, "found an alias of what it is in", "write the value itself"))
+            return
+        around = (*around, node)
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
                 here = (*location, str(key.value))
@@ -58,11 +66,11 @@ class Document:
                     self._problems.append(StreamerError(where, first, "keep one of them"))
                     continue
                 self._lines[here] = key.start_mark.line + 1
-                self._walk(value, here)
+                self._walk(value, here, around)
         elif isinstance(node, yaml.SequenceNode):
             for index, value in enumerate(node.value):
                 self._lines[*location, index] = value.start_mark.line + 1
-                self._walk(value, (*location, index))
+                self._walk(value, (*location, index), around)
 
     def place(self, location: Location) -> str:
         """The file and, where it is known, the line of a key or of the nearest key around it."""

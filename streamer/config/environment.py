@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -63,6 +64,9 @@ class Environment:
 
 def _read(raw: str) -> Any:  # noqa: ANN401 - a YAML value is anything
     try:
-        return yaml.safe_load(raw)
-    except yaml.YAMLError:
+        value = yaml.safe_load(raw)
+        json.dumps(value, default=str)
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError):
+        # No YAML, or none that a configuration can hold, such as a list that contains itself: then it is text.
         return raw
+    return value

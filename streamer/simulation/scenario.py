@@ -185,6 +185,8 @@ def load(path_or_name: str | Path) -> Scenario:
     except (yaml.YAMLError, UnicodeDecodeError) as problem:
         found = "is not YAML: " + " ".join(str(problem).split())
         raise ConfigError([StreamerError(str(path), found, "correct the file at that place")]) from None
+    except RecursionError:
+        raise ConfigError([StreamerError(str(path), "is nested too deeply", "write it with fewer levels")]) from None
     if not isinstance(given, dict):
         raise ConfigError(
             [StreamerError(str(path), f"holds {type(given).__name__}", "a scenario is a mapping of keys")]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streamer.config import StreamerConfig
+from streamer.errors import RefusedError
 from streamer.wiring.settings import OnCount, privacy_key, under_pseudonyms
 
 if TYPE_CHECKING:
@@ -31,11 +32,13 @@ def replay(
         key=key,
         on_bytes=on_bytes,
     )
-    with FileSink(out) as sink:
-        summary = (
-            Replay(Detector(config.detection), sink, time.perf_counter).run(under_pseudonyms(batches, key)).as_record()
-        )
-        sink.write_summary(summary)
+    try:
+        with FileSink(out) as sink:
+            run = Replay(Detector(config.detection), sink, time.perf_counter)
+            summary = run.run(under_pseudonyms(batches, key)).as_record()
+            sink.write_summary(summary)
+    except OSError as error:
+        raise RefusedError(error, str(out)) from error
     return summary
 
 

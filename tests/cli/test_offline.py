@@ -111,6 +111,44 @@ def test_what_cannot_be_used_is_named_in_one_line(run: Run, arguments: list[str]
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("name", ["alerts.jsonl", "summary.json"])
+def test_a_directory_where_a_record_goes_is_one_line(run: Run, tmp_path: Path, name: str) -> None:
+    (tmp_path / "out" / name).mkdir(parents=True)
+    done = run("replay", "-", "--out", "out", stdin=event(1))
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line == f"out/{name}: is a directory; move the directory away, or name another place"
+
+
+def test_a_full_disk_is_one_line(run: Run, tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "rejects.jsonl.part").symlink_to("/dev/full")
+    done = run("replay", "-", "--out", "out", stdin="{}\n" * 2000)
+    assert done.returncode == 1
+    assert done.stderr == "out: no space left on device; make room there, or name another place\n"
+
+
+def test_output_that_nobody_can_take_is_one_line(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [PROGRAM, "replay", "-", "--out", "out", "--json"],
+            cwd=tmp_path,
+            env=clean_environment(),
+            input=event(1),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "no space left on device" in line
+
+
 def test_progress_is_shown_only_where_it_is_wanted(run: Run) -> None:
     assert run("replay", "-", "--out", "out", stdin=event(1)).stderr == ""
     assert "replay" in run("replay", "-", "--out", "out", "--progress", stdin=event(1)).stderr

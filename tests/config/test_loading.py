@@ -27,6 +27,24 @@ def problems_of(path: Path, text: str, **environment: str) -> list[str]:
     return [str(problem) for problem in caught.value.problems]
 
 
+@pytest.mark.parametrize("text", ["kafka: &a {topics: *a}", "a: &a [*a]", "a: &a\n  - {b: *a}"])
+def test_a_file_that_contains_itself_is_named_with_the_line(tmp_path: Path, text: str) -> None:
+    (problem,) = problems_of(tmp_path / "my.yaml", text)
+    assert "my.yaml:" in problem
+    assert "found an alias of what it is in" in problem
+
+
+def test_a_file_of_too_many_levels_is_an_error(tmp_path: Path) -> None:
+    (problem,) = problems_of(tmp_path / "my.yaml", "a: " + "[" * 5000 + "]" * 5000)
+    assert "nested too deeply" in problem
+
+
+def test_a_variable_that_contains_itself_is_text() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, {"STREAMER_WEB__PORT": "&a [*a]"})
+    assert str(caught.value).startswith("environment variable STREAMER_WEB__PORT: web.port: found")
+
+
 def test_without_a_file_everything_is_at_its_default() -> None:
     assert load_config(None, {}) == StreamerConfig()
     assert load_config(None, {}).detection == DetectionSettings()
