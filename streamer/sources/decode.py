@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Protocol
@@ -145,10 +146,23 @@ class Decoder:
             try:
                 pieces = self._pieces.decode(_mend(message))
             except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-                return Batch(rejects=[_reject(_not_readable(message, error), message)])
+                return self._lax_array(message, error)
         batch = Batch()
         for piece in pieces:
             batch.add(self._object(bytes(piece)))
+        return batch
+
+    def _lax_array(self, message: bytes, error: Exception) -> Batch:
+        """Read an array with NaN or Infinity in it, which Python's own json writes and JSON does not have."""
+        try:
+            found = json.loads(message)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, list):
+            return Batch(rejects=[_reject(_not_readable(message, error), message)])
+        batch = Batch()
+        for part in found:
+            batch.add(self._object(json.dumps(part).encode()))
         return batch
 
     def _object(self, piece: bytes) -> Batch:

@@ -172,3 +172,11 @@ def test_any_text_as_raw_prompt_is_survived(text: str) -> None:
     batch = Decoder().decode(line(prompt=text, system_prompt=text))
     assert only(batch).prompt is None
     msgspec.json.encode(batch.events[0])
+
+
+def test_a_number_that_json_does_not_have_costs_its_event_alone() -> None:
+    good = '{"event_id": "%s", "timestamp": 1780272000000, "account_id": "a", "model": "m"}'
+    bad = '{"event_id": "b", "timestamp": 1780272000000, "account_id": "a", "model": "m", "input_tokens": NaN}'
+    batch = Decoder().decode(f"[{good % 'x'}, {bad}, {good % 'y'}]".encode())
+    assert [event.event_id for event in batch.events] == ["x", "y"]
+    assert [reject.reason for reject in batch.rejects] == ["not_json"]
