@@ -193,12 +193,17 @@ class Population:
         self._epochs: dict[int, Counter[Cell]] = {}
         self._first_window: int | None = None
         self._reference: Reference | None = None
+        self._summed: Counter[Cell] = Counter()
+        self._summed_through = -1
 
     def learn(self, window: int, summary: Iterable[Count]) -> None:
         """Add what one partition counted in one window; any order, each exactly once."""
         if self._first_window is None or window < self._first_window:
             self._first_window = window
-        cells = self._epochs.setdefault(window // self._per_epoch, Counter())
+        epoch = window // self._per_epoch
+        if epoch <= self._summed_through:
+            self._summed, self._summed_through = Counter(), -1
+        cells = self._epochs.setdefault(epoch, Counter())
         for stratum, feature, bucket, place, count in summary:
             cells[stratum, feature, bucket, place] += count
 
@@ -213,18 +218,28 @@ class Population:
         settings = self._settings
         newest = epoch - 1 - settings.lag_epochs
         oldest = newest - settings.memory_epochs + 1
-        for old in [known for known in self._epochs if known < oldest]:
-            del self._epochs[old]
-        cells: Counter[Cell] = Counter()
-        for known in sorted(self._epochs):
-            if known <= newest:
-                cells.update(self._epochs[known])
+        cells = self._sum(oldest, newest)
         days = 0.0
         if self._first_window is not None:
             start = max(self._first_window, oldest * self._per_epoch)
             windows = (newest + 1) * self._per_epoch - start
             days = max(0.0, windows / self._per_epoch * settings.epoch_s / 86_400)
         return Reference(epoch, cells, days, settings)
+
+    def _sum(self, oldest: int, newest: int) -> Counter[Cell]:
+        """Add up the epochs from `oldest` to `newest`: to the last sum what is new, less what is forgotten."""
+        if newest < self._summed_through:
+            self._summed, self._summed_through = Counter(), -1
+        for epoch in sorted(self._epochs):
+            if epoch < oldest:
+                cells = self._epochs.pop(epoch)
+                if epoch <= self._summed_through:
+                    self._summed.subtract(cells)
+            elif self._summed_through < epoch <= newest:
+                self._summed.update(self._epochs[epoch])
+        self._summed_through = newest
+        self._summed = +self._summed
+        return self._summed
 
     def snapshot(self) -> dict[str, Any]:
         """Plain data from which `restore` makes the same population."""
@@ -243,3 +258,4 @@ class Population:
             for epoch, cells in state["epochs"]
         }
         self._reference = None
+        self._summed, self._summed_through = Counter(), -1
