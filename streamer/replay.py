@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -56,6 +57,7 @@ class Replay:
         self._sink = sink
         self._clock = clock
         self._alerts: set[str] = set()
+        self._reasons: Counter[str] = Counter()
         self.summary = Summary()
 
     @property
@@ -86,10 +88,28 @@ class Replay:
         self._conclude(self._clock() - started)
         yield self.summary
 
+    def doubt(self) -> str | None:
+        """After the end: why the answer means little, in one line, or None if enough of the input was usable."""
+        summary = self.summary
+        if not summary.events_read:
+            return "nothing was read: look at the input, it is empty"
+        rejected, late = summary.rejected, summary.late
+        if summary.events_used and max(rejected, late) * 2 <= summary.events_read:
+            return None
+        found = f"only {summary.events_used:,} of {summary.events_read:,} events were used"
+        if rejected >= late and rejected:
+            reason, _ = self._reasons.most_common(1)[0]
+            return f"{found}, {rejected:,} were rejected (mostly {reason}): look at rejects.jsonl, and at --format"
+        if late:
+            remedy = "sort the input by time, or raise detection.window.lateness_s"
+            return f"{found}, {late:,} were late: {remedy}"
+        return f"{found}, {summary.ahead:,} were ahead of all others: look at their timestamps"
+
     def _note(self, batch: Batch) -> None:
         self.summary.events_read += len(batch.events) + len(batch.rejects)
         if batch.rejects:
             self.summary.rejected += len(batch.rejects)
+            self._reasons.update(reject.reason for reject in batch.rejects)
             self._sink.write_rejects(batch.rejects)
 
     def _decide(self, decisions: list[Decision]) -> None:

@@ -14,7 +14,7 @@ from typer._click.exceptions import ClickException
 
 from streamer import __version__
 from streamer.cli import live, offline
-from streamer.errors import StreamerError, RefusedError
+from streamer.errors import RefusedError, StreamerError
 
 INTERRUPTED = 130
 

@@ -26,7 +26,12 @@ def replay(
     """
     settings = wiring.load(config)
     with bar("replay", wiring.input_bytes(files), wanted=progress) as shown:
-        summary = wiring.replay(settings, files, out, input_format=input_format, on_bytes=shown.advance)
+        doubts: list[str] = []
+        summary = wiring.replay(
+            settings, files, out, input_format=input_format, on_bytes=shown.advance, on_doubt=doubts.append
+        )
+    for doubt in doubts:
+        output.warning(f"{out}: {doubt}")
     output.record(summary, as_json=json, title=f"{out}: what the replay did")
 
 

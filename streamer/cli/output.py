@@ -61,6 +61,11 @@ def problems(found: Sequence[StreamerError], *, as_json: bool) -> None:
         typer.echo("the configuration is sound and everything it names can be reached")
 
 
+def warning(text: str) -> None:
+    """Say on stderr what is no error but should be looked at."""
+    typer.echo(f"warning: {text}", err=True)
+
+
 def _text(value: object) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "-"}[value]

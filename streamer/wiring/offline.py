@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,18 @@ if TYPE_CHECKING:
 
 
 def replay(
-    config: StreamerConfig, files: Sequence[Path], out: Path, *, input_format: str | None, on_bytes: OnCount
+    config: StreamerConfig,
+    files: Sequence[Path],
+    out: Path,
+    *,
+    input_format: str | None,
+    on_bytes: OnCount,
+    on_doubt: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Run the detector over files; the records and the summary go to `out`."""
+    """Run the detector over files; the records and the summary go to `out`.
+
+    `on_doubt` is told if most of the input could not be used.
+    """
     from streamer.detection.detector import Detector
     from streamer.replay import Replay
     from streamer.sinks.files import FileSink
@@ -39,6 +48,8 @@ def replay(
             sink.write_summary(summary)
     except OSError as error:
         raise RefusedError(error, str(out)) from error
+    if doubt := run.doubt():
+        on_doubt(doubt)
     return summary
 
 

@@ -149,6 +149,24 @@ def test_output_that_nobody_can_take_is_one_line(tmp_path: Path) -> None:
     assert "no space left on device" in line
 
 
+@pytest.mark.parametrize(
+    "lines,said",
+    [
+        ([], "nothing was read"),
+        (
+            ["{}", "{}", "no json", event(1)],
+            "only 1 of 4 events were used, 3 were rejected (mostly missing_field): look at rejects.jsonl",
+        ),
+    ],
+)
+def test_an_input_that_was_mostly_unusable_is_warned_about(run: Run, lines: list[str], said: str) -> None:
+    done = run("replay", "-", "--out", "out", "--json", stdin="\n".join(lines))
+    assert done.returncode == 0
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"warning: out: {said}")
+    assert isinstance(json.loads(done.stdout), dict)
+
+
 def test_progress_is_shown_only_where_it_is_wanted(run: Run) -> None:
     assert run("replay", "-", "--out", "out", stdin=event(1)).stderr == ""
     assert "replay" in run("replay", "-", "--out", "out", "--progress", stdin=event(1)).stderr
