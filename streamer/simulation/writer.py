@@ -18,16 +18,23 @@ if TYPE_CHECKING:
     from streamer.simulation.world import World
 
 _SUFFIXES: Final = frozenset({".jsonl", ".gz", ".zst"})
+_UNFINISHED: Final = ".part"
 
 
 @contextmanager
 def open_output(path: Path) -> Iterator[IO[bytes]]:
-    """Open a .jsonl, .jsonl.gz or .jsonl.zst file for writing. Equal data gives equal bytes (a .gz holds no time)."""
+    """Open a .jsonl, .jsonl.gz or .jsonl.zst file for writing. Equal data gives equal bytes (a .gz holds no time).
+
+    It has `.part` behind its name until the `with` block has ended well.
+    """
     if path.suffix not in _SUFFIXES:
         raise UsageError(str(path), f"found suffix {path.suffix!r}", "use .jsonl, .jsonl.gz or .jsonl.zst")
+    if path.is_dir():
+        raise StreamerError(str(path), "is a directory", "name another file")
+    unfinished = path.with_name(path.name + _UNFINISHED)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as plain:
+        with unfinished.open("wb") as plain:
             if path.suffix == ".gz":
                 with gzip.GzipFile("", "wb", 3, plain, 0) as packed:
                     yield cast("IO[bytes]", packed)
@@ -36,6 +43,7 @@ def open_output(path: Path) -> Iterator[IO[bytes]]:
                     yield cast("IO[bytes]", squeezed)
             else:
                 yield plain
+        unfinished.replace(path)
     except OSError as problem:
         raise StreamerError(str(path), f"cannot be written ({problem.strerror})", "name another file") from None
 

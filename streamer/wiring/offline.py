@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streamer.config import StreamerConfig
-from streamer.errors import RefusedError
+from streamer.errors import RefusedError, UsageError
 from streamer.wiring.settings import OnCount, privacy_key, under_pseudonyms
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ def simulate(
     from streamer.simulation.world import World
     from streamer.simulation.writer import write_events, write_truth
 
+    if out.resolve() == truth.resolve():
+        raise UsageError("--truth", f"found {truth}, the file that --out names", "name two files")
     world = World(load_scenario(scenario), seed)
     on_start(world.expected_events())
     started = time.perf_counter()

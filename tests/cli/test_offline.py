@@ -101,6 +101,7 @@ def test_pseudonyms_leave_no_account_in_the_records(run: Run, tmp_path: Path) ->
         (["replay", "x.jsonl", "--out", "out", "--format", "csv"], 2, "csv"),
         (["simulate", "no_such_world", "--out", "w.jsonl", "--truth", "t.jsonl"], 2, "no_such_world"),
         (["simulate", "small", "--out", "w.csv", "--truth", "t.jsonl"], 2, "w.csv"),
+        (["simulate", "small", "--out", "a.jsonl", "--truth", "./a.jsonl"], 2, "--truth: found a.jsonl, the file that"),
         (["evaluate", "absent", "--truth", "absent.jsonl"], 2, "absent"),
     ],
 )
