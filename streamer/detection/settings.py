@@ -72,8 +72,8 @@ class LinkSettings:
     horizon_s: int = DAY_S
     idle_s: int = 2 * DAY_S
     judge_every_s: int = 12 * HOUR_S
-    judge_suspect_every_s: int = 3 * HOUR_S
-    judge_growth_ratio: float = 0.25
+    judge_suspect_every_s: int = 6 * HOUR_S
+    judge_growth_ratio: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
