@@ -58,7 +58,7 @@ def topics(
 def check(config: options.Config = None, json: options.Json = False) -> None:
     """Say whether a configuration is sound and everything it names can be reached."""
     settings = wiring.load(config)
-    problems = wiring.check(settings)
+    problems = wiring.check(settings, on_warning=output.warning)
     output.problems(problems, as_json=json)
     if problems:
         raise typer.Exit(2)

@@ -50,8 +50,12 @@ def load_config(path: Path | None, environment: Mapping[str, str]) -> StreamerCo
             StreamerError(_place(location, document, variables), f"found {_show(value)}", f"allowed: {allowed}")
             for location, value, allowed in _out_of_bounds(config)
         ]
-        if out_of_bounds:
-            raise ConfigError(out_of_bounds)
+        taken_twice = [
+            StreamerError(_place(location, document, variables), f"found {_show(name)}", f"allowed: {allowed}")
+            for location, name, allowed in _taken_twice(config)
+        ]
+        if out_of_bounds or taken_twice:
+            raise ConfigError(out_of_bounds + taken_twice)
         return config
 
 
@@ -71,6 +75,19 @@ def _out_of_bounds(config: StreamerConfig) -> Iterator[tuple[Location, float, st
                 yield location, value, "zero or more"
             elif value == 0 and item.name.endswith("_s") and item.name != "lateness_s":
                 yield location, value, "more than zero"
+
+
+def _taken_twice(config: StreamerConfig) -> Iterator[tuple[Location, str, str]]:
+    """Topics whose name another one has: records of two kinds in one topic cannot be told apart."""
+    topics: list[tuple[Location, str]] = [
+        (("kafka", "topics", key), name) for key, name in config.kafka.topics.model_dump().items()
+    ]
+    topics.append((("ingest", "topic"), config.ingest.topic))
+    owners: dict[str, Location] = {}
+    for location, name in topics:
+        owner = owners.setdefault(name, location)
+        if owner != location:
+            yield location, name, f"a name of its own, {'.'.join(map(str, owner))} has this one"
 
 
 def _key_variable(values: dict[str, Any], environment: Mapping[str, str]) -> str:

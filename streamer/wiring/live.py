@@ -21,17 +21,23 @@ if TYPE_CHECKING:
     from streamer.metrics import Metrics
 
 
-def check(config: StreamerConfig) -> list[StreamerError]:
-    """Everything that would stop a worker with this configuration."""
+def check(config: StreamerConfig, on_warning: Callable[[str], None] = lambda _: None) -> list[StreamerError]:
+    """Everything that would stop a worker with this configuration; `on_warning` is told what an ingest lacks."""
     from streamer.probes import probe
-    from streamer.stream.topics import ensure_topics, topics_of
+    from streamer.stream.topics import Topic, ensure_topics, topics_of
 
     problems = probe(config, os.environ)
     servers = config.kafka.bootstrap_servers
     try:
-        states = ensure_topics(servers, topics_of(config.kafka), dry_run=True)
+        *states, gateway = ensure_topics(
+            servers, [*topics_of(config.kafka), Topic(config.ingest.topic, 1)], dry_run=True
+        )
     except BrokerError as error:
         return [*problems, StreamerError(f"kafka.bootstrap_servers: found {servers}", error.found, error.remedy)]
+    if gateway.state == "missing":
+        on_warning(
+            f"ingest.topic: found {gateway.topic}, no such topic; `streamer ingest` needs it, no other verb does"
+        )
     return problems + [
         StreamerError(f"topic {state.topic}", problem, "make it with `streamer topics`, or correct the configuration")
         for state in states

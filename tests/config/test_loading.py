@@ -45,6 +45,23 @@ def test_a_variable_that_contains_itself_is_text() -> None:
     assert str(caught.value).startswith("environment variable STREAMER_WEB__PORT: web.port: found")
 
 
+@pytest.mark.parametrize(
+    "text,where,owner",
+    [
+        (
+            "kafka:\n  topics:\n    alerts: a\n    members: a\n",
+            "my.yaml:4: kafka.topics.members",
+            "kafka.topics.alerts",
+        ),
+        ("ingest:\n  topic: llm.requests\n", "my.yaml:2: ingest.topic", "kafka.topics.requests"),
+    ],
+)
+def test_two_topics_of_one_name_are_both_named(tmp_path: Path, text: str, where: str, owner: str) -> None:
+    (problem,) = problems_of(tmp_path / "my.yaml", text)
+    assert f"/{where}: found " in problem
+    assert problem.endswith(f"allowed: a name of its own, {owner} has this one")
+
+
 def test_without_a_file_everything_is_at_its_default() -> None:
     assert load_config(None, {}) == StreamerConfig()
     assert load_config(None, {}).detection == DetectionSettings()
