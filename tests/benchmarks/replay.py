@@ -30,7 +30,9 @@ def run_rules(path: Path) -> None:
 def run_replay(path: Path) -> None:
     """Everything that `streamer replay` does."""
     with tempfile.TemporaryDirectory(prefix="streamer-bench-") as out:
-        replay(StreamerConfig(), [path], Path(out), input_format="native", on_bytes=lambda _: None)
+        replay(
+            StreamerConfig(), [path], Path(out), input_format="native", on_bytes=lambda _: None, on_doubt=lambda _: None
+        )
 
 
 def cpu_s(work: Callable[[Path], None], path: Path) -> float:

@@ -40,7 +40,9 @@ def read(path: Path) -> list[dict[str, Any]]:
 def test_the_records_are_as_they_were(scenario: str, tmp_path: Path, *, golden: bool) -> None:
     events, out = tmp_path / "events.jsonl", tmp_path / "out"
     simulate(scenario, out=events, truth=tmp_path / "truth.jsonl", seed=SEED)
-    summary = replay(StreamerConfig(), [events], out, input_format="native", on_bytes=lambda _: None)
+    summary = replay(
+        StreamerConfig(), [events], out, input_format="native", on_bytes=lambda _: None, on_doubt=lambda _: None
+    )
     members = read(out / "members.jsonl")
     found = {
         "events_used": summary["events_used"],
