@@ -31,6 +31,8 @@ class TopicNames(Section):
     members: TopicName = "streamer.members"
     limits: TopicName = "streamer.limits"
     rejects: TopicName = "streamer.rejects"
+    feedback: TopicName = "streamer.feedback"
+    audit: TopicName = "streamer.audit"
     state_account: TopicName = "streamer.state.account"
     state_link: TopicName = "streamer.state.link"
     state_cluster: TopicName = "streamer.state.cluster"

@@ -9,7 +9,7 @@ from typing import Any
 from streamer.detection.cluster import Cluster, Clusters
 from streamer.detection.evidence import Candidate, EvidenceItem, Suspect, SuspectReport
 from streamer.detection.limits import LimitBook
-from streamer.detection.records import Alert, Decision, Membership
+from streamer.detection.records import ActiveHour, Alert, Decision, Membership, SharedValue
 from streamer.detection.settings import DAY_S, DetectionSettings
 from streamer.detection.verdict import decide, more_severe, sentence
 from streamer.detection.window import Barrier
@@ -245,4 +245,6 @@ def _alert_from(plain: list[Any]) -> Alert:
     for name in ("accounts", "models"):
         values[name] = tuple(values[name])
     values["evidence"] = tuple(EvidenceItem(*item) for item in values["evidence"])
+    values["links"] = tuple(SharedValue(*item) for item in values["links"])
+    values["timeline"] = tuple(ActiveHour(*item) for item in values["timeline"])
     return Alert(**values)

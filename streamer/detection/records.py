@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from streamer.detection.evidence import EvidenceItem
+
+
+class SharedValue(NamedTuple):
+    """A value that binds a cluster: its kind, itself, and how many of the cluster's accounts are on it."""
+
+    kind: str
+    value: str
+    account_count: int
+
+
+class ActiveHour(NamedTuple):
+    """One hour of a cluster: when it began, the requests in it, and the accounts that made them."""
+
+    began_at: int
+    request_count: int
+    account_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +49,8 @@ class Alert:
     evidence: tuple[EvidenceItem, ...]
     limits_proposed: int
     runbook: str
+    links: tuple[SharedValue, ...] = ()
+    timeline: tuple[ActiveHour, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +63,10 @@ class Membership:
     score: float
     evidence: tuple[str, ...]
     status: str = "member"
+    links: tuple[str, ...] = ()
+    first_seen_at: int | None = None
+    request_count: int = 0
+    output_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

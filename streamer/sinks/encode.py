@@ -12,7 +12,19 @@ import msgspec
 from streamer.detection.records import Alert, Decision, Limit, LimitLifted, Membership
 
 _TIMES = frozenset(
-    {"started_at", "detected_at", "updated_at", "resolved_at", "since", "issued_at", "expires_at", "lifted_at"}
+    {
+        "started_at",
+        "detected_at",
+        "updated_at",
+        "resolved_at",
+        "since",
+        "first_seen_at",
+        "issued_at",
+        "expires_at",
+        "lifted_at",
+        "began_at",
+        "created_at",
+    }
 )
 _encode = msgspec.json.Encoder().encode
 
@@ -45,11 +57,7 @@ def record(decision: Decision) -> dict[str, Any]:
 
     A lifted limit is a tombstone in Kafka; where there are none, it is the limit once more, expired, with `lifted_at`.
     """
-    plain = {part.name: _plain(getattr(decision, part.name)) for part in fields(decision)}
-    for name in _TIMES.intersection(plain):
-        if plain[name] is not None:
-            plain[name] = rfc3339(plain[name])
-    return plain
+    return _timed({part.name: _plain(getattr(decision, part.name)) for part in fields(decision)})
 
 
 def encoded(decision: Decision) -> bytes:
@@ -70,9 +78,16 @@ def message(decision: Decision, topics: RecordTopics) -> Message:
             return Message(topics.limits, decision.account_id.encode(), None)
 
 
+def _timed(plain: dict[str, Any]) -> dict[str, Any]:
+    for name in _TIMES.intersection(plain):
+        if plain[name] is not None:
+            plain[name] = rfc3339(plain[name])
+    return plain
+
+
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any part of a record
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return {name: _plain(part) for name, part in value._asdict().items()}
+        return _timed({name: _plain(part) for name, part in value._asdict().items()})
     if isinstance(value, tuple | list):
         return [_plain(part) for part in value]
     if isinstance(value, Mapping):

@@ -62,6 +62,8 @@ def topics_of(kafka: KafkaConfig) -> tuple[Topic, ...]:
         Topic(names.members, 1, "compact"),
         Topic(names.limits, 1, "compact"),
         Topic(names.rejects, requests),
+        Topic(names.feedback, 1),
+        Topic(names.audit, 1),
         Topic(names.state_account, requests, "compact"),
         Topic(names.state_link, links, "compact"),
         Topic(names.state_cluster, 1, "compact"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from streamer.detection.evidence import EvidenceItem
-from streamer.detection.records import Alert, Limit, LimitLifted, Membership
+from streamer.detection.records import ActiveHour, Alert, Limit, LimitLifted, Membership, SharedValue
 from streamer.errors import UsageError
 from streamer.sinks.encode import RecordTopics, encoded, message, record, rfc3339
 from streamer.sinks.files import FileSink
@@ -36,6 +36,8 @@ ALERT = Alert(
     evidence=(EvidenceItem("payment", "2 accounts on one card", 2.0, 0.1, -7.5),),
     limits_proposed=2,
     runbook="runbook.md",
+    links=(SharedValue("payment", "pf-1", 2),),
+    timeline=(ActiveHour(NOW_MS - 7, 5, 2),),
 )
 MEMBER = Membership("acct-1", "cluster-1", NOW_MS, 0.5, ("payment", "prompt"))
 LIMIT = Limit("acct-1", "throttle", 2, "shadow", "alert-1", "member of cluster-1", NOW_MS, NOW_MS + 1000)
@@ -45,7 +47,8 @@ LIFTED = LimitLifted(
 
 ALERT_FIELDS = """alert_id revision status kind severity summary cluster_id
  started_at detected_at updated_at resolved_at
-score false_alarm_rate account_count accounts request_count output_tokens models evidence limits_proposed runbook"""
+score false_alarm_rate account_count accounts request_count output_tokens models evidence limits_proposed runbook
+links timeline"""
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -67,6 +70,10 @@ def test_an_alert_has_the_fields_of_the_contract_and_its_times_are_rfc_3339() ->
             "log10_p": -7.5,
         }
     ]
+    assert found["links"] == [{"kind": "payment", "value": "pf-1", "account_count": 2}]
+    assert found["timeline"] == [
+        {"began_at": "2026-10-26T07:33:20.000Z", "request_count": 5, "account_count": 2},
+    ]
     assert json.loads(encoded(ALERT)) == found
 
 
@@ -78,6 +85,10 @@ def test_memberships_and_limits_have_the_fields_of_the_contract() -> None:
         "score": 0.5,
         "evidence": ["payment", "prompt"],
         "status": "member",
+        "links": [],
+        "first_seen_at": None,
+        "request_count": 0,
+        "output_tokens": 0,
     }
     assert record(LIMIT) == {
         "account_id": "acct-1",
