@@ -13,6 +13,7 @@ from rich.table import Table
 from streamer.errors import StreamerError
 
 if TYPE_CHECKING:
+    from streamer.cases.explanation import Explanation
     from streamer.evaluation import Evaluation
 
 
@@ -48,6 +49,18 @@ def evaluation(found: Evaluation, *, as_json: bool) -> None:
     from streamer.evaluation.table import render
 
     Console().print(render(found))
+
+
+def explanation(found: Explanation, *, as_json: bool) -> None:
+    """Print why."""
+    if as_json:
+        from streamer.cases.explanation import as_record
+
+        typer.echo(json.dumps(as_record(found)))
+        return
+    from streamer.cases.terminal import render
+
+    Console(highlight=False).print(render(found))
 
 
 def problems(found: Sequence[StreamerError], *, as_json: bool) -> None:

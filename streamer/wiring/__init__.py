@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streamer.wiring.cases import explain, export, feedback
 from streamer.wiring.demonstration import demo
 from streamer.wiring.live import check, ingest, produce, run_worker, topics
 from streamer.wiring.offline import evaluate, replay, simulate
@@ -11,6 +12,9 @@ __all__ = [
     "check",
     "demo",
     "evaluate",
+    "explain",
+    "export",
+    "feedback",
     "ingest",
     "input_bytes",
     "load",

@@ -1,0 +1,157 @@
+"""How the accounts of a case hang together: which values bind how many of them, and where those groups overlap.
+
+Never account by account: a campaign of 25,000 accounts is told by its few large values, the count of its small ones,
+and the overlaps between both, so the answer has the same size whatever the campaign has.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from streamer.cases.case import Case
+from streamer.cases.records import kind_and_value
+
+SHOWN_VALUES = 8
+NONE = -2
+REST = -1
+"""Stand in for the number of a value: one of the many small ones, or no value of that kind at all."""
+
+Bucket = tuple[str, int]
+
+
+class Bond(NamedTuple):
+    """One value and the number of accounts on it."""
+
+    kind: str
+    value: str
+    account_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class BondKind:
+    """One kind of link: its largest values, and what there is beside them.
+
+    `rest_values` smaller values bind `rest_accounts`; `without` accounts have no value of this kind.
+    """
+
+    kind: str
+    largest: tuple[Bond, ...]
+    rest_values: int
+    rest_accounts: int
+    rest_largest: int
+    without: int
+
+
+class Overlap(NamedTuple):
+    """Accounts that are in two buckets, of two kinds that stand beside each other."""
+
+    one: Bucket
+    other: Bucket
+    account_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bonds:
+    """All kinds, that with the fewest groups first, and the overlaps of each with the next. `accounts` were counted."""
+
+    accounts: int
+    kinds: tuple[BondKind, ...]
+    overlaps: tuple[Overlap, ...]
+
+
+def bonds_of(case: Case, shown_values: int = SHOWN_VALUES) -> Bonds:
+    """Add up the ties of the members; where they tell none, what the alert says of its values."""
+    ties = Counter(frozenset(member.links) for member in case.live_members)
+    if not any(ties):
+        return _as_alerted(case, shown_values)
+    counts = _counts(ties)
+    accounts = ties.total()
+    largest = {kind: [value for value, _ in _top(values, shown_values)] for kind, values in counts.items()}
+    numbers = {kind: {value: place for place, value in enumerate(values)} for kind, values in largest.items()}
+    sizes: Counter[Bucket] = Counter()
+    rows: list[tuple[dict[str, set[int]], int]] = []
+    for links, weight in ties.items():
+        buckets = _buckets(links, numbers)
+        rows.append((buckets, weight))
+        for kind, inside in buckets.items():
+            sizes.update({(kind, number): weight for number in inside})
+    kinds = [
+        _kind(kind, counts[kind], largest[kind], sizes[kind, REST], sizes[kind, NONE])
+        for kind in sorted(counts, key=lambda kind: (len(counts[kind]), kind))
+    ]
+    overlaps = _overlaps(rows, [each.kind for each in kinds])
+    return Bonds(accounts, tuple(kinds), overlaps)
+
+
+def shared_values(case: Case, at_least: int = 2) -> list[Bond]:
+    """Every value that binds at least so many accounts, that with the most first."""
+    ties = Counter(frozenset(member.links) for member in case.live_members)
+    found = {(kind, value): n for kind, values in _counts(ties).items() for value, n in values.items()}
+    for link in case.alert.links:
+        key = (link.kind, link.value)
+        found[key] = max(found.get(key, 0), link.account_count)
+    bonds = [Bond(kind, value, n) for (kind, value), n in found.items() if n >= at_least]
+    return sorted(bonds, key=lambda bond: (-bond.account_count, bond.kind, bond.value))
+
+
+def _as_alerted(case: Case, shown_values: int) -> Bonds:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for link in case.alert.links:
+        counts[link.kind][link.value] = link.account_count
+    kinds = []
+    for kind in sorted(counts, key=lambda kind: (len(counts[kind]), kind)):
+        shown = [value for value, _ in _top(counts[kind], shown_values)]
+        rest = sum(n for value, n in counts[kind].items() if value not in shown)
+        kinds.append(_kind(kind, counts[kind], shown, rest, 0))
+    return Bonds(case.alert.account_count, tuple(kinds), ())
+
+
+def _counts(ties: Counter[frozenset[str]]) -> dict[str, Counter[str]]:
+    by_link: Counter[str] = Counter()
+    for links, weight in ties.items():
+        for link in links:
+            by_link[link] += weight
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for link, n in by_link.items():
+        kind, value = kind_and_value(link)
+        counts[kind][value] = n
+    return counts
+
+
+def _top(values: Counter[str], shown: int) -> list[tuple[str, int]]:
+    return sorted(values.items(), key=lambda item: (-item[1], item[0]))[:shown]
+
+
+def _buckets(links: Iterable[str], numbers: dict[str, dict[str, int]]) -> dict[str, set[int]]:
+    buckets: dict[str, set[int]] = {kind: set() for kind in numbers}
+    for link in links:
+        kind, value = kind_and_value(link)
+        buckets[kind].add(numbers[kind].get(value, REST))
+    return {kind: inside or {NONE} for kind, inside in buckets.items()}
+
+
+def _kind(kind: str, values: Counter[str], shown: list[str], rest_accounts: int, without: int) -> BondKind:
+    rest = [n for value, n in values.items() if value not in shown]
+    return BondKind(
+        kind=kind,
+        largest=tuple(Bond(kind, value, values[value]) for value in shown),
+        rest_values=len(rest),
+        rest_accounts=rest_accounts,
+        rest_largest=max(rest, default=0),
+        without=without,
+    )
+
+
+def _overlaps(rows: list[tuple[dict[str, set[int]], int]], kinds: list[str]) -> tuple[Overlap, ...]:
+    found: Counter[tuple[Bucket, Bucket]] = Counter()
+    for buckets, weight in rows:
+        for left, right in pairwise(kinds):
+            for one in buckets[left]:
+                for other in buckets[right]:
+                    found[(left, one), (right, other)] += weight
+    ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(Overlap(one, other, n) for (one, other), n in ordered)
