@@ -9,11 +9,12 @@ from streamer.config import StreamerConfig
 from streamer.errors import StreamerError
 
 MIN_KEY_BYTES = 16
+MIN_TOKEN_BYTES = 16
 
 
 def probe(config: StreamerConfig, environment: Mapping[str, str]) -> list[StreamerError]:
     """Everything on this machine that would stop a worker with this configuration."""
-    return [*_workers(config), *privacy(config, environment), *_port(config)]
+    return [*_workers(config), *privacy(config, environment), *_token(config, environment), *_port(config)]
 
 
 def _workers(config: StreamerConfig) -> Iterator[StreamerError]:
@@ -37,6 +38,16 @@ def privacy(config: StreamerConfig, environment: Mapping[str, str]) -> Iterator[
         found = f"the variable holds {length} bytes" if length else "the variable is not set"
         remedy = f"allowed: a secret of at least {MIN_KEY_BYTES} bytes in it, the same on every worker"
         yield StreamerError(f"environment variable {name} (privacy.key_env)", found, remedy)
+
+
+def _token(config: StreamerConfig, environment: Mapping[str, str]) -> Iterator[StreamerError]:
+    name = config.web.token_env
+    length = len(environment.get(name, "").encode())
+    if 0 < length < MIN_TOKEN_BYTES:
+        remedy = f"allowed: a secret of at least {MIN_TOKEN_BYTES} bytes, or none at all for a page that is read-only"
+        yield StreamerError(
+            f"environment variable {name} (web.token_env)", f"the variable holds {length} bytes", remedy
+        )
 
 
 def _port(config: StreamerConfig) -> Iterator[StreamerError]:

@@ -7,7 +7,6 @@ and the overlaps between both, so the answer has the same size whatever the camp
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -69,22 +68,16 @@ def bonds_of(case: Case, shown_values: int = SHOWN_VALUES) -> Bonds:
     if not any(ties):
         return _as_alerted(case, shown_values)
     counts = _counts(ties)
-    accounts = ties.total()
-    largest = {kind: [value for value, _ in _top(values, shown_values)] for kind, values in counts.items()}
-    numbers = {kind: {value: place for place, value in enumerate(values)} for kind, values in largest.items()}
+    order = sorted(counts, key=lambda kind: (len(counts[kind]), kind))
+    largest = {kind: _top(counts[kind], shown_values) for kind in order}
+    rows = _rows(ties, largest)
     sizes: Counter[Bucket] = Counter()
-    rows: list[tuple[dict[str, set[int]], int]] = []
-    for links, weight in ties.items():
-        buckets = _buckets(links, numbers)
-        rows.append((buckets, weight))
+    for buckets, weight in rows:
         for kind, inside in buckets.items():
-            sizes.update({(kind, number): weight for number in inside})
-    kinds = [
-        _kind(kind, counts[kind], largest[kind], sizes[kind, REST], sizes[kind, NONE])
-        for kind in sorted(counts, key=lambda kind: (len(counts[kind]), kind))
-    ]
-    overlaps = _overlaps(rows, [each.kind for each in kinds])
-    return Bonds(accounts, tuple(kinds), overlaps)
+            for number in inside:
+                sizes[kind, number] += weight
+    kinds = [_kind(kind, counts[kind], largest[kind], sizes[kind, REST], sizes[kind, NONE]) for kind in order]
+    return Bonds(ties.total(), tuple(kinds), _overlaps(rows, order))
 
 
 def shared_values(case: Case, at_least: int = 2) -> list[Bond]:
@@ -104,7 +97,7 @@ def _as_alerted(case: Case, shown_values: int) -> Bonds:
         counts[link.kind][link.value] = link.account_count
     kinds = []
     for kind in sorted(counts, key=lambda kind: (len(counts[kind]), kind)):
-        shown = [value for value, _ in _top(counts[kind], shown_values)]
+        shown = _top(counts[kind], shown_values)
         rest = sum(n for value, n in counts[kind].items() if value not in shown)
         kinds.append(_kind(kind, counts[kind], shown, rest, 0))
     return Bonds(case.alert.account_count, tuple(kinds), ())
@@ -122,16 +115,29 @@ def _counts(ties: Counter[frozenset[str]]) -> dict[str, Counter[str]]:
     return counts
 
 
-def _top(values: Counter[str], shown: int) -> list[tuple[str, int]]:
-    return sorted(values.items(), key=lambda item: (-item[1], item[0]))[:shown]
+def _top(values: Counter[str], shown: int) -> list[str]:
+    # A single one left over is shown as well: "1 smaller one" says less in the same place.
+    shown += len(values) == shown + 1
+    return [value for value, _ in sorted(values.items(), key=lambda item: (-item[1], item[0]))[:shown]]
 
 
-def _buckets(links: Iterable[str], numbers: dict[str, dict[str, int]]) -> dict[str, set[int]]:
-    buckets: dict[str, set[int]] = {kind: set() for kind in numbers}
-    for link in links:
+def _rows(ties: Counter[frozenset[str]], largest: dict[str, list[str]]) -> list[tuple[dict[str, list[int]], int]]:
+    """The buckets of each kind that accounts are in, and how many accounts are in just those."""
+    numbers = {(kind, value): place for kind, values in largest.items() for place, value in enumerate(values)}
+    buckets: dict[str, Bucket] = {}
+    for link in frozenset().union(*ties):
         kind, value = kind_and_value(link)
-        buckets[kind].add(numbers[kind].get(value, REST))
-    return {kind: inside or {NONE} for kind, inside in buckets.items()}
+        buckets[link] = (kind, numbers.get((kind, value), REST))
+    alike: Counter[frozenset[Bucket]] = Counter()
+    for links, weight in ties.items():
+        alike[frozenset(buckets[link] for link in links)] += weight
+    rows = []
+    for inside, weight in alike.items():
+        row: dict[str, list[int]] = {kind: [] for kind in largest}
+        for kind, number in inside:
+            row[kind].append(number)
+        rows.append(({kind: found or [NONE] for kind, found in row.items()}, weight))
+    return rows
 
 
 def _kind(kind: str, values: Counter[str], shown: list[str], rest_accounts: int, without: int) -> BondKind:
@@ -146,7 +152,7 @@ def _kind(kind: str, values: Counter[str], shown: list[str], rest_accounts: int,
     )
 
 
-def _overlaps(rows: list[tuple[dict[str, set[int]], int]], kinds: list[str]) -> tuple[Overlap, ...]:
+def _overlaps(rows: list[tuple[dict[str, list[int]], int]], kinds: list[str]) -> tuple[Overlap, ...]:
     found: Counter[tuple[Bucket, Bucket]] = Counter()
     for buckets, weight in rows:
         for left, right in pairwise(kinds):

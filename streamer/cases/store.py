@@ -30,6 +30,11 @@ class Listed(NamedTuple):
     verdict: str | None
     limits_held: int
 
+    @property
+    def fires(self) -> bool:
+        """Whether it waits for somebody: firing, and not dismissed."""
+        return self.alert.status == "firing" and self.verdict != "dismissed"
+
 
 class CaseStore:
     """Takes records as they come, repeated ones included, and gives whole cases. Any thread may use it."""
@@ -106,18 +111,17 @@ class CaseStore:
             self._changed(None)
 
     def listed(self) -> list[Listed]:
-        """Every alert: those firing first, and in each half the latest news first."""
+        """Every alert, the latest news first."""
         with self._lock:
             said = self._said_about_alerts()
             held: dict[str, int] = {}
             for limit in self._limits.values():
                 if self._state(limit).holds:
                     held[limit.alert_id] = held.get(limit.alert_id, 0) + 1
-            found = [
+            return [
                 Listed(alert, verdict_of(tuple(said.get(name, ()))), held.get(name, 0))
                 for name, alert in reversed(self._alerts.items())
             ]
-        return sorted(found, key=lambda each: each.alert.status != "firing")
 
     def case(self, alert_id: str) -> Case | None:
         """Everything about one alert."""

@@ -91,7 +91,19 @@ def per_day(rate: float | None) -> str:
 def number(value: float | None) -> str:
     """A figure of the evidence.
 
-    >>> number(60.0), number(1.262), number(0.00012), number(None)
-    ('60', '1.262', '0.00012', '-')
+    >>> number(60.0), number(1.262), number(0.00012), number(24_100.5), number(None)
+    ('60', '1.262', '0.00012', '24,100', '-')
     """
-    return "-" if value is None else f"{value:,.4g}"
+    if value is None:
+        return "-"
+    large = 10_000
+    return f"{value:,.0f}" if large <= abs(value) < large**3 else f"{value:,.4g}"
+
+
+def counted(count: int, name: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "account"), counted(25_000, "account")
+    ('1 account', '25,000 accounts')
+    """
+    return f"{count:,} {name}" if count == 1 else f"{count:,} {name}s"

@@ -69,8 +69,9 @@ def demo(
     in_process: Annotated[
         bool, typer.Option("--in-process", help="Without Kafka, whether or not there is one.")
     ] = False,
+    stay: Annotated[bool, typer.Option("--stay", help="Keep the page to look at until Ctrl-C.")] = False,
     progress: options.Progress = None,
 ) -> None:
     """Show the whole thing on this machine: Kafka, simulated traffic with a campaign in it, workers, and the alert."""
-    if not wiring.demo(seed=seed, in_process=in_process, live=progress):
+    if not wiring.demo(seed=seed, in_process=in_process, live=progress, stay=stay):
         raise typer.Exit(1)

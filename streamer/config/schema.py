@@ -81,10 +81,11 @@ class PrivacyConfig(Section):
 
 
 class WebConfig(Section):
-    """Where a worker serves its metrics, health and status page."""
+    """Where a worker serves its metrics, health and pages, and what lets a person act on them."""
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Port = 6066
+    token_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")] = "STREAMER_WEB_TOKEN"  # noqa: S105 - a name
 
 
 class StreamerConfig(Section):

@@ -97,25 +97,22 @@ def interruptible(interrupted: asyncio.Event) -> Callable[[], Awaitable[None]]:
 
 
 def worker_pages(config: StreamerConfig, app: App, metrics: Metrics) -> Callable[[], Awaitable[None]]:
-    """What serves a worker's metrics, health and status page."""
+    """What serves a worker's metrics, health and the page of alerts."""
     from streamer.stream.health import live_problem, ready_problem
-    from streamer.web.board import Board
-    from streamer.web.follow import follow_alerts
     from streamer.web.server import build_web, serving
-
-    board = Board()
+    from streamer.wiring.pages import LiveCases
 
     async def pages() -> None:
+        cases = LiveCases(config, os.environ.get(config.web.token_env, ""))
         application = build_web(
             metrics.registry,
-            board,
+            desk=cases.desk,
             live=lambda: live_problem(app.runtime, time.monotonic()),
             ready=lambda: ready_problem(app.runtime),
             title="streamer worker",
         )
         async with serving(application, config.web.host, config.web.port):
-            await follow_alerts(config.kafka.bootstrap_servers, config.kafka.topics.alerts, board)
-            await asyncio.Event().wait()
+            await cases.follow()
 
     return pages
 
@@ -129,7 +126,6 @@ def ingest(config: StreamerConfig, *, input_format: str | None) -> dict[str, Any
     from streamer.sources.decode import Decoder
     from streamer.sources.formats import mapping_of
     from streamer.stream.ingest import Ingest, IngestSettings
-    from streamer.web.board import Board
     from streamer.web.server import build_web, serving
 
     key = privacy_key(config)
@@ -162,10 +158,8 @@ def ingest(config: StreamerConfig, *, input_format: str | None) -> dict[str, Any
         ready = asyncio.Event()
         pages = build_web(
             metrics.registry,
-            Board(),
             live=lambda: None,
             ready=lambda: None if ready.is_set() else "not connected to Kafka yet",
-            title="streamer ingest",
         )
         async with serving(pages, config.web.host, config.ingest.port):
             return asdict(await Ingest(settings, decoder, pseudonyms(key), observe).run(stop, ready.set))
