@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from streamer.cases.case import Case
-from streamer.cases.records import AlertRecord, hours_since_epoch
+from streamer.cases.records import AlertRecord, hour_number, hours_since_epoch
 
 MOST_STEPS = 120
 STEPS_HOURS = (1, 2, 3, 6, 12, 24, 48, 168, 720)
@@ -60,7 +60,7 @@ def activity_of(case: Case) -> Activity:
 def _hours(alert: AlertRecord) -> dict[int, tuple[int, int]]:
     hours: dict[int, tuple[int, int]] = {}
     for each in alert.timeline:
-        hour = hours_since_epoch(each.began_at)
+        hour = hour_number(each.began_at)
         if hour is not None:
             requests, accounts = hours.get(hour, (0, 0))
             hours[hour] = (requests + each.request_count, max(accounts, each.account_count))
@@ -69,9 +69,9 @@ def _hours(alert: AlertRecord) -> dict[int, tuple[int, int]]:
 
 def _growth(case: Case) -> dict[int, tuple[int, int]]:
     hours: dict[int, tuple[int, int]] = {}
-    before, since = 0, hours_since_epoch(case.alert.started_at or "")
+    before, since = 0, hour_number(case.alert.started_at)
     for revision in case.revisions:
-        hour = hours_since_epoch(revision.updated_at)
+        hour = hour_number(revision.updated_at)
         if hour is None:
             continue
         # When they came within that time was not told: as evenly as whole requests allow.
@@ -85,9 +85,12 @@ def _growth(case: Case) -> dict[int, tuple[int, int]]:
 
 
 def _marks(alert: AlertRecord, first: int, end: int) -> tuple[Mark, ...]:
-    found = []
-    for moment, label in ((alert.started_at, "began"), (alert.detected_at, "alert"), (alert.resolved_at, "resolved")):
-        hour = hours_since_epoch(moment) if moment else None
-        if hour is not None and first <= hour <= end:
-            found.append(Mark(hour + int((moment or "")[14:16] or 0) / 60, label))
-    return tuple(found)
+    return tuple(
+        Mark(hour, label)
+        for moment, label in (
+            (alert.started_at, "began"),
+            (alert.detected_at, "alert"),
+            (alert.resolved_at, "resolved"),
+        )
+        if (hour := hours_since_epoch(moment)) is not None and first <= hour <= end
+    )

@@ -114,16 +114,22 @@ def kind_and_value(link: str) -> tuple[str, str]:
     return kind, value
 
 
-def hours_since_epoch(moment: str) -> int | None:
-    """The number of the hour that a time falls into; None for what is no time.
+def hours_since_epoch(moment: str | None) -> float | None:
+    """A time in hours; None for what is no time.
 
-    >>> hours_since_epoch("1970-01-02T01:30:00.000Z")
-    25
+    >>> hours_since_epoch("1970-01-02T01:30:00.000Z"), hours_since_epoch("soon")
+    (25.5, None)
     """
     try:
-        return (datetime.fromisoformat(moment).astimezone(UTC) - _EPOCH) // timedelta(hours=1)
-    except ValueError:
+        return (datetime.fromisoformat(moment or "").astimezone(UTC) - _EPOCH) / timedelta(hours=1)
+    except (ValueError, OverflowError):
         return None
+
+
+def hour_number(moment: str | None) -> int | None:
+    """The number of the hour that a time falls into."""
+    hours = hours_since_epoch(moment)
+    return None if hours is None else int(hours // 1)
 
 
 def hour_text(hour: int) -> str:

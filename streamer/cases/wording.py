@@ -56,7 +56,7 @@ def moment(time: str | None) -> str:
     >>> moment("2026-03-04T07:20:00.000Z"), moment(None)
     ('2026-03-04 07:20', '-')
     """
-    return time[:16].replace("T", " ") if time else "-"
+    return printable(time[:16].replace("T", " ")) if time else "-"
 
 
 def improbability(log10_p: float | None) -> str:

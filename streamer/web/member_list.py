@@ -12,7 +12,7 @@ from streamer.cases.records import MemberRecord, kind_and_value
 from streamer.cases.wording import kind_name, value_name
 
 PAGE = 50
-SHOWN_TIES = 3
+SHOWN_TIES = 2
 SHOWS: Final = ("all", "members", "left", "limited")
 _KEYS: Final[Mapping[str, Callable[[MemberRecord], Any]]] = {
     "account": lambda member: member.account_id,

@@ -69,7 +69,7 @@ _FILTERS: Mapping[str, Any] = {
     "grouped": lambda count: f"{count:,}",
     "hour": hour_text,
     "kind": kind_name,
-    "moment": lambda time: printable(moment(time)),
+    "moment": moment,
     "segment": segment,
     "shown": printable,
     "strength": strength,
