@@ -106,6 +106,10 @@ class _Reader:
         missing = [name for name in self._topics if name not in there]
         if missing:
             raise BrokerError(self._servers, f"no topic {', '.join(missing)}", "make it with `streamer topics`")
+        # The client learns the partitions of a topic when it needs one of them; there is always a first.
+        firsts = [TopicPartition(name, 0) for name in self._topics]
+        self._consumer.assign(firsts)
+        await self._consumer.beginning_offsets(firsts)
         partitions = {
             TopicPartition(name, number): recent
             for name, recent in zip(self._topics, RECENT, strict=True)
