@@ -38,7 +38,7 @@ class LimitState(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Everything known about one alert. `version` is another one whenever anything of it changed."""
+    """Everything known about one alert. `version` is another one whenever its alert or its members changed."""
 
     alert: AlertRecord
     revisions: tuple[Revision, ...]
@@ -46,7 +46,7 @@ class Case:
     limits: dict[str, LimitState]
     feedback: tuple[Feedback, ...]
     members_left_out: int
-    version: int
+    version: tuple[int, int]
 
     @property
     def verdict(self) -> str | None:

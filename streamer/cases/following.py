@@ -52,8 +52,8 @@ async def follow(servers: str, topics: CaseTopics, store: CaseStore, ready: Call
                 ready()
                 while True:
                     await reader.take()
-        except (KafkaError, BrokerError) as error:
-            logger.warning("the page does not follow the topics for now (%s)", type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - a page that cannot follow must not end the worker that shows it
+            logger.warning("the page does not follow the topics for now (%s: %s)", type(error).__name__, error)
             await asyncio.sleep(AGAIN_S)
 
 

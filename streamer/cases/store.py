@@ -50,7 +50,8 @@ class CaseStore:
         self._limits: OrderedDict[str, LimitRecord] = OrderedDict()
         self._feedback: OrderedDict[str, Feedback] = OrderedDict()
         self._now = ""
-        self._version = 0
+        self._members_taken = 0
+        self._members_changed: dict[str, int] = {}
 
     def alert(self, record: AlertRecord) -> None:
         """Take a revision of an alert; the latest one is what the alert says."""
@@ -66,7 +67,7 @@ class CaseStore:
                 del revisions[sorted(revisions)[1]]
             while len(self._alerts) > self._bounds.alerts:
                 self._forget_alert(self._first_to_go())
-            self._changed(record.updated_at)
+            self._heard_at(record.updated_at)
 
     def member(self, record: MemberRecord) -> None:
         """Take a membership; a later one of the same account in the same cluster takes its place."""
@@ -81,7 +82,9 @@ class CaseStore:
             self._member_count += known is None
             cluster[record.account_id] = record
             self._members.move_to_end(record.cluster_id)
-            self._changed(record.since)
+            self._members_taken += 1
+            self._members_changed[record.cluster_id] = self._members_taken
+            self._heard_at(record.since)
 
     def limit(self, record: LimitRecord) -> None:
         """Take a limit, the latest of its account."""
@@ -90,7 +93,7 @@ class CaseStore:
             self._limits.move_to_end(record.account_id)
             while len(self._limits) > self._bounds.limits:
                 self._limits.popitem(last=False)
-            self._changed(record.issued_at)
+            self._heard_at(record.issued_at)
 
     def lift(self, account_id: str) -> None:
         """Take a tombstone: the limit of this account no longer holds."""
@@ -98,7 +101,6 @@ class CaseStore:
             known = self._limits.get(account_id)
             if known is not None and known.lifted_at is None:
                 self._limits[account_id] = msgspec.structs.replace(known, lifted_at=self._now)
-                self._changed(None)
 
     def feedback(self, record: Feedback) -> None:
         """Take what a person said; the same thing said once counts once."""
@@ -108,7 +110,6 @@ class CaseStore:
             self._feedback[record.feedback_id] = record
             while len(self._feedback) > self._bounds.feedback:
                 self._feedback.popitem(last=False)
-            self._changed(None)
 
     def listed(self) -> list[Listed]:
         """Every alert, the latest news first."""
@@ -140,7 +141,8 @@ class CaseStore:
             said = [each for each in self._feedback.values() if each.alert_id == alert_id or each.account_id in names]
             revisions = tuple(each for _, each in sorted(self._revisions[alert_id].items()))
             left_out = self._left_out.get(cluster, 0)
-            return Case(alert, revisions, members, limits, tuple(said), left_out, self._version)
+            version = (alert.revision, self._members_changed.get(cluster, 0))
+            return Case(alert, revisions, members, limits, tuple(said), left_out, version)
 
     def find(self, name: str) -> list[str]:
         """The ids of the alerts that are called so, are about that cluster, or name that account; the latest first."""
@@ -186,7 +188,7 @@ class CaseStore:
             if other is None:
                 return False
             self._left_out[other] = self._left_out.get(other, 0) + len(self._members[other])
-            self._member_count -= len(self._members.pop(other))
+            self._forget_members(other)
             while len(self._left_out) > self._bounds.alerts:
                 del self._left_out[next(iter(self._left_out))]
         return True
@@ -200,11 +202,14 @@ class CaseStore:
         alert = self._alerts.pop(alert_id)
         del self._revisions[alert_id]
         if alert.cluster_id is not None:
-            self._member_count -= len(self._members.pop(alert.cluster_id, {}))
+            self._forget_members(alert.cluster_id)
             self._left_out.pop(alert.cluster_id, None)
 
-    def _changed(self, moment: str | None) -> None:
-        self._version += 1
+    def _forget_members(self, cluster_id: str) -> None:
+        self._member_count -= len(self._members.pop(cluster_id, {}))
+        self._members_changed.pop(cluster_id, None)
+
+    def _heard_at(self, moment: str | None) -> None:
         self._now = max(self._now, moment or "")
 
 

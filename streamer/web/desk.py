@@ -42,7 +42,7 @@ class Desk:
         self.access = access
         self.exporters = ports.exporters
         self._ports = ports
-        self._bonds: OrderedDict[tuple[str, int], Bonds] = OrderedDict()
+        self._bonds: OrderedDict[tuple[str, tuple[int, int]], Bonds] = OrderedDict()
 
     async def act(self, case: Case, action: Action, *, author: str, reason: str, account_id: str | None) -> int:
         """Write down what a person decided; to lift takes effect at once. Gives the number of accounts it is about.

@@ -18,6 +18,7 @@ from streamer.web.rendering import Renderer
 Check = Callable[[], str | None]
 """Says what is wrong, or None when nothing is."""
 MOST_FORM_BYTES = 64 << 10
+SHUTDOWN_S = 2.0
 
 
 def build_web(
@@ -58,7 +59,7 @@ def _health(wrong: str | None) -> web.Response:
 @contextlib.asynccontextmanager
 async def serving(application: web.Application, host: str, port: int) -> AsyncIterator[int]:
     """Serve while inside; yields the port, which is a free one if `port` is 0."""
-    runner = web.AppRunner(application, access_log=None)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)

@@ -11,7 +11,9 @@ from streamer.cases.records import hour_text
 
 WIDTH = 960
 LEFT, RIGHT = 64, 16
-TOP = 46
+TOP = 62
+MARK_TOP, MARK_ROW = 12, 15
+MARK_ROOM = 70
 REQUESTS_HEIGHT, ACCOUNTS_HEIGHT = 150, 70
 BETWEEN = 30
 _TICKS = 6
@@ -33,6 +35,7 @@ class Tick(NamedTuple):
     place: float
     label: str
     anchor: str = "middle"
+    row: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,9 @@ def _times(activity: Activity) -> tuple[Tick, ...]:
 
 def _marks(activity: Activity) -> tuple[Tick, ...]:
     found = []
-    for mark in activity.marks:
+    for number, mark in enumerate(activity.marks):
         place = _place(activity, mark.hour)
-        found.append(Tick(place, mark.label, "end" if mark.label == "began" and place > LEFT + 40 else "start"))
+        anchor = "start" if place < WIDTH - RIGHT - MARK_ROOM else "end"
+        # Each in a row of its own: an alert may be minutes after the beginning.
+        found.append(Tick(place, mark.label, anchor, MARK_TOP + MARK_ROW * number))
     return tuple(found)
