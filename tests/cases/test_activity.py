@@ -59,6 +59,13 @@ def test_without_hours_the_growth_between_revisions_is_spread() -> None:
     ]
 
 
+def test_a_step_of_many_hours_has_all_requests_and_the_busiest_hour() -> None:
+    activity = activity_of(case_of({"timeline": hours(*((hour, 10, hour % 7) for hour in range(700)))}))
+    assert activity.step_hours == 6
+    assert {step.account_count for step in activity.steps[1:-1]} <= {5, 6}
+    assert sum(step.request_count for step in activity.steps) == 7_000
+
+
 def test_where_nothing_is_told_there_is_nothing() -> None:
     assert activity_of(case_of({"updated_at": None, "detected_at": None})).steps == ()
     assert activity_of(case_of({"timeline": (Hour("yesterday", 1, 1),), "updated_at": "now"})).steps == ()

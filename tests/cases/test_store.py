@@ -104,6 +104,39 @@ def test_what_fires_is_forgotten_last() -> None:
     assert [each.alert.alert_id for each in store.listed()] == ["a-4", "a-3"]
 
 
+def test_with_an_alert_its_members_are_forgotten() -> None:
+    store = CaseStore(Bounds(alerts=1))
+    store.alert(alert("a-1", status="resolved"))
+    store.member(MemberRecord("member", "c-1"))
+    store.alert(alert("a-2"))
+    assert store.find("member") == []
+    store.alert(alert("a-2", revision=2, cluster_id="c-1"))
+    assert [member.account_id for member in getattr(store.case("a-2"), "members", ())] == []
+
+
+def test_of_many_revisions_the_first_and_the_latest_stay() -> None:
+    store = CaseStore(Bounds(revisions=3))
+    for revision in range(1, 9):
+        store.alert(alert(revision=revision))
+    case = store.case(ALERT_ID)
+    assert case is not None
+    assert [each.revision for each in case.revisions] == [1, 7, 8]
+
+
+def test_a_case_has_another_version_when_its_members_changed_and_only_then() -> None:
+    store = CaseStore()
+    store.alert(alert())
+    store.member(MemberRecord("a", CLUSTER_ID))
+    versions = [store.case(ALERT_ID)]
+    store.member(MemberRecord("a", "c-other"))
+    store.limit(limit("a"))
+    versions.append(store.case(ALERT_ID))
+    store.member(MemberRecord("b", CLUSTER_ID))
+    versions.append(store.case(ALERT_ID))
+    one, same, other = (each.version for each in versions if each is not None)
+    assert one == same != other
+
+
 def test_members_that_do_not_fit_are_counted() -> None:
     store = CaseStore(Bounds(members=10))
     store.alert(alert())
@@ -143,6 +176,7 @@ def test_memory_is_bounded_whatever_arrives(records: list[tuple[str, int, int]])
         assert store._member_count == sum(map(len, store._members.values())) <= bounds.members
         assert all(len(each) <= bounds.revisions for each in store._revisions.values())
         assert store._revisions.keys() == store._alerts.keys()
+        assert store._members_changed.keys() == store._members.keys()
     for listed in store.listed():
         case = store.case(listed.alert.alert_id)
         assert case is not None

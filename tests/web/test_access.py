@@ -41,6 +41,13 @@ def test_a_form_belongs_to_one_login() -> None:
     assert not is_from_our_form(visitors[0], None)
 
 
+def test_a_page_does_not_tell_the_cookie() -> None:
+    cookie = access().login(TOKEN, "Kim") or ""
+    visitor = access().visitor(cookie)
+    assert visitor is not None
+    assert visitor.form_token not in cookie
+
+
 @given(st.text(max_size=80))
 def test_a_cookie_that_is_not_ours_is_nobody(cookie: str) -> None:
     assert access().visitor(cookie) is None
