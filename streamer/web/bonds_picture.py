@@ -16,12 +16,13 @@ from streamer.cases.wording import counted, kind_name, value_name
 BAR = 12
 LABEL = 158
 COLUMN = BAR + LABEL + 50
-LEAST_WIDTH = 720
+LEAST_WIDTH = 960
 HEAD = 44
 SCALE_HEIGHT = 300.0
 SLOT = 32.0
 GAP = 8.0
 THINNEST = 0.4
+THINNEST_BAR = 2.0
 MOST_KINDS = 6
 _LETTERS = 24
 
@@ -74,11 +75,11 @@ def bonds_picture(bonds: Bonds) -> BondsPicture | None:
         return None
     width = max(LEAST_WIDTH, COLUMN * len(kinds) - 50)
     pitch = (width - BAR - LABEL) / max(1, len(kinds) - 1)
-    columns = [_sizes(kind) for kind in kinds]
-    tallest = max(_height(column) for column in columns)
+    columns = [_heights(kind, bonds.accounts) for kind in kinds]
+    tallest = max(map(_taken, columns))
     bars: dict[Bucket, Bar] = {}
     for place, (kind, column) in enumerate(zip(kinds, columns, strict=True)):
-        bars |= _bars(kind, column, place * pitch, HEAD + (tallest - _height(column)) / 2, place)
+        bars |= _bars(kind, column, place * pitch, HEAD + (tallest - _taken(column)) / 2, place)
     heads = tuple(_head(kind, place * pitch) for place, kind in enumerate(kinds))
     height = round(HEAD + tallest + GAP)
     return BondsPicture(
@@ -86,27 +87,26 @@ def bonds_picture(bonds: Bonds) -> BondsPicture | None:
     )
 
 
-def _sizes(kind: BondKind) -> dict[int, int]:
+def _heights(kind: BondKind, accounts: int) -> dict[int, tuple[int, float]]:
+    """The accounts of each bar and its height: its share of all accounts, or of all ties where those are more."""
     sizes = {place: bond.account_count for place, bond in enumerate(kind.largest)}
     if kind.rest_accounts:
         sizes[REST] = kind.rest_accounts
     if kind.without:
         sizes[NONE] = kind.without
-    return sizes
+    whole = max(1, accounts, sum(sizes.values()))
+    return {number: (size, max(THINNEST_BAR, SCALE_HEIGHT * size / whole)) for number, size in sizes.items()}
 
 
-def _true_height(size: int, sizes: dict[int, int]) -> float:
-    return max(2.0, SCALE_HEIGHT * size / max(1, sum(sizes.values())))
+def _taken(heights: dict[int, tuple[int, float]]) -> float:
+    return sum(max(SLOT, height) + GAP for _, height in heights.values()) - GAP
 
 
-def _height(sizes: dict[int, int]) -> float:
-    return sum(max(SLOT, _true_height(size, sizes)) + GAP for size in sizes.values()) - GAP
-
-
-def _bars(kind: BondKind, sizes: dict[int, int], x: float, top: float, column: int) -> dict[Bucket, Bar]:
+def _bars(
+    kind: BondKind, heights: dict[int, tuple[int, float]], x: float, top: float, column: int
+) -> dict[Bucket, Bar]:
     bars: dict[Bucket, Bar] = {}
-    for number, size in sizes.items():
-        height = _true_height(size, sizes)
+    for number, (size, height) in heights.items():
         slot = max(SLOT, height)
         label, title, tone = _label(kind, number, column)
         bars[kind.kind, number] = Bar(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from streamer.cases.activity import Activity
 from streamer.cases.records import hour_text
 
-WIDTH = 960
+WIDTH = 1060
 LEFT, RIGHT = 64, 16
 TOP = 62
 MARK_TOP, MARK_ROW = 12, 15

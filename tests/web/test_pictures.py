@@ -9,6 +9,7 @@ import pytest
 from streamer.cases.activity import activity_of
 from streamer.cases.bonds import Bonds, bonds_of
 from streamer.cases.case import Case
+from streamer.cases.records import SharedLink
 from streamer.cases.store import CaseStore
 from streamer.web.bonds_picture import SCALE_HEIGHT, bonds_picture
 from streamer.web.timeline_picture import timeline_picture
@@ -47,6 +48,16 @@ def test_a_bar_is_as_high_as_its_share() -> None:
     heights = [bar.height for bar in picture.bars if bar.title.startswith("prompt template ")]
     total = sum(bond.account_count for bond in template.largest)
     assert heights == pytest.approx([SCALE_HEIGHT * bond.account_count / total for bond in template.largest])
+
+
+def test_a_value_that_not_all_accounts_have_is_no_whole_column() -> None:
+    store = CaseStore()
+    store.alert(made_up.alert(account_count=60, links=(SharedLink("payment", "p", 40), SharedLink("device", "d", 60))))
+    case = store.case(ALERT_ID)
+    assert case is not None
+    picture = bonds_picture(bonds_of(case))
+    assert picture is not None
+    assert {bar.title: bar.height for bar in picture.bars} == {"payment instrument p": 200.0, "device d": 300.0}
 
 
 def test_bars_do_not_lie_on_each_other() -> None:
