@@ -40,7 +40,13 @@ class CaseTopics(NamedTuple):
 RECENT: Final = (5_000, 200_000, 200_000, 20_000)
 
 
-async def follow(servers: str, topics: CaseTopics, store: CaseStore, ready: Callable[[], None] = lambda: None) -> None:
+async def follow(
+    servers: str,
+    topics: CaseTopics,
+    store: CaseStore,
+    ready: Callable[[], None] = lambda: None,
+    again_s: float = AGAIN_S,
+) -> None:
     """Read what is there and then everything new, until cancelled; a Kafka that fails is tried again.
 
     `ready` is called when what was there is read.
@@ -54,7 +60,7 @@ async def follow(servers: str, topics: CaseTopics, store: CaseStore, ready: Call
                     await reader.take()
         except Exception as error:  # noqa: BLE001 - a page that cannot follow must not end the worker that shows it
             logger.warning("the page does not follow the topics for now (%s: %s)", type(error).__name__, error)
-            await asyncio.sleep(AGAIN_S)
+            await asyncio.sleep(again_s)
 
 
 async def read_once(servers: str, topics: CaseTopics, store: CaseStore) -> None:

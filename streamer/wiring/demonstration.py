@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from streamer.demo.kafka import Feeder
     from streamer.demo.progress import Tick
     from streamer.demo.screen import Screen
-    from streamer.sinks.encode import Message
     from streamer.web.board import Board
-    from streamer.web.desk import Desk
 
 SCENARIO = "demo"
 WORKERS = 2
@@ -99,7 +97,6 @@ def _world(directory: Path, seed: int, screen: Screen) -> World:
 
 def _in_process(world: World, screen: Screen, stack: contextlib.ExitStack) -> str:
     from streamer.cases.decisions import take_decisions
-    from streamer.cases.files import FEEDBACK
     from streamer.cases.store import CaseStore
     from streamer.demo.local import Listening, local_ticks
     from streamer.detection.detector import Detector
@@ -107,15 +104,12 @@ def _in_process(world: World, screen: Screen, stack: contextlib.ExitStack) -> st
     from streamer.sinks.files import FileSink
     from streamer.sources.files import read_batches
     from streamer.web.board import Board
+    from streamer.wiring.demo_page import keeping, new_token, shown_page
     from streamer.wiring.pages import desk
 
-    async def keep(messages: Iterable[Message]) -> None:
-        with (world.records / FEEDBACK).open("ab") as file:
-            file.writelines((message.value or b"") + b"\n" for message in messages if message.value)
-
     store, token, board = CaseStore(), new_token(), Board()
-    page = _page(screen, board, desk(StreamerConfig(), store, keep, token), token)
-    url = stack.enter_context(page)
+    work = desk(StreamerConfig(), store, keeping(world.records), token)
+    url = stack.enter_context(shown_page(screen, board, work, token))
     with FileSink(world.records) as sink:
         listening = Listening(sink, lambda decisions: take_decisions(store, decisions))
         replay = Replay(Detector(StreamerConfig().detection), listening, time.perf_counter)
@@ -128,6 +122,7 @@ def _on_kafka(world: World, directory: Path, screen: Screen, stack: contextlib.E
     from streamer.demo.kafka import leave_nothing
     from streamer.stream.topics import ensure_topics, topics_of
     from streamer.web.board import Board
+    from streamer.wiring.demo_page import new_token, shown_page
     from streamer.wiring.pages import LiveCases
 
     servers = stack.enter_context(open_broker(lambda text: screen.say(f"{text} ...")))
@@ -138,7 +133,7 @@ def _on_kafka(world: World, directory: Path, screen: Screen, stack: contextlib.E
     screen.say(f"Kafka at {servers}; {PARTITIONS} partitions; starting {WORKERS} workers ...")
     token, board = new_token(), Board()
     cases = LiveCases(StreamerConfig(kafka=kafka), token)
-    url = stack.enter_context(_page(screen, board, cases.desk, token, cases.follow))
+    url = stack.enter_context(shown_page(screen, board, cases.desk, token, cases.follow))
     _with_workers(world, directory, kafka, screen, board)
     return url
 
@@ -217,40 +212,6 @@ def free_port() -> int:
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
-
-
-def new_token() -> str:
-    """What lets whoever reads the terminal press the buttons of the page."""
-    import secrets
-
-    return secrets.token_urlsafe(12)
-
-
-@contextlib.contextmanager
-def _page(
-    screen: Screen,
-    board: Board,
-    desk: Desk,
-    token: str,
-    beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
-) -> Iterator[str]:
-    from prometheus_client import CollectorRegistry
-
-    from streamer.demo.page import served
-    from streamer.web.server import build_web
-
-    pages = build_web(
-        CollectorRegistry(),
-        live=lambda: None,
-        ready=lambda: None,
-        desk=desk,
-        figures=lambda: board.figures,
-        title="streamer demo",
-    )
-    with served(pages, "127.0.0.1", 0, beside) as port:
-        url = f"http://127.0.0.1:{port}"
-        screen.say(f"  to look at while it runs: {url}/?refresh=5 (token for its buttons: {token})")
-        yield url
 
 
 def _show(ticks: Iterable[Tick], screen: Screen, board: Board) -> None:

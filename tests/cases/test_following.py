@@ -85,6 +85,29 @@ def test_what_was_there_and_what_comes(
     assert f"{topics.alerts} holds what is no record of ours" in caplog.text
 
 
+def test_what_fails_is_tried_again(kafka: KafkaCluster, caplog: pytest.LogCaptureFixture) -> None:
+    topics = CaseTopics(*(kafka.unique(name) for name in CaseTopics._fields))
+    kafka.create(dict.fromkeys(topics[:3], 1))
+
+    async def run() -> None:
+        ready = asyncio.Event()
+        task = asyncio.create_task(follow(kafka.servers, topics, CaseStore(), ready.set, again_s=0.2))
+        try:
+            while not caplog.records:  # noqa: ASYNC110 - a line in a log wakes nobody
+                await asyncio.sleep(0.05)
+            assert not ready.is_set()
+            await asyncio.to_thread(kafka.create, {topics.feedback: 1})
+            await asyncio.wait_for(ready.wait(), PATIENCE_S)
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    with caplog.at_level(logging.WARNING, logger="streamer.cases.following"):
+        asyncio.run(run())
+    assert f"no topic {topics.feedback}" in caplog.text
+
+
 def test_read_once_ends_and_names_a_topic_that_is_missing(kafka: KafkaCluster, topics: CaseTopics) -> None:
     store = CaseStore()
     asyncio.run(read_once(kafka.servers, topics, store))
