@@ -80,9 +80,9 @@ class MemberRecord(msgspec.Struct, frozen=True):
     output_tokens: int = 0
 
     def __post_init__(self) -> None:
-        # Thousands of accounts hang on the same few values: one copy of each is enough.
-        msgspec.structs.force_setattr(self, "links", tuple(map(intern, self.links)))
-        msgspec.structs.force_setattr(self, "cluster_id", intern(self.cluster_id))
+        for name in ("links", "evidence"):
+            msgspec.structs.force_setattr(self, name, tuple(map(intern, getattr(self, name))))
+        _share(self, "cluster_id", "since", "status")
 
 
 class LimitRecord(msgspec.Struct, frozen=True):
@@ -97,6 +97,15 @@ class LimitRecord(msgspec.Struct, frozen=True):
     issued_at: str = ""
     expires_at: str = ""
     lifted_at: str | None = None
+
+    def __post_init__(self) -> None:
+        _share(self, "action", "mode", "alert_id", "reason", "issued_at", "expires_at")
+
+
+def _share(record: msgspec.Struct, *names: str) -> None:
+    # Thousands of records say the same in these fields: one copy of each is enough.
+    for name in names:
+        msgspec.structs.force_setattr(record, name, intern(getattr(record, name)))
 
 
 decode_alert: Final = msgspec.json.Decoder(AlertRecord).decode
