@@ -72,7 +72,7 @@ def _done(query: Mapping[str, str]) -> str | None:
     accounts = counted(int(count), "account") if known else "some accounts"
     return {
         "confirm": "Confirmed. What you said is written down.",
-        "dismiss": "Dismissed. What you said is written down; limits that hold go on until they are lifted.",
+        "dismiss": "Dismissed. What you said is written down. Limits that still hold can be lifted here.",
         "limit": f"A limit on {accounts} is asked for; it shows here when the detector has set it.",
         "lift": f"Lifted: the limits of {accounts} no longer hold.",
     }.get(query.get("done", ""))
