@@ -1,86 +1,150 @@
-"""All accounts of a partition: those in use at hand, the idle ones packed, the long gone forgotten."""
+"""All accounts of a partition: one record of fixed size each, in one table; the long gone are forgotten."""
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-from streamer.detection.account import AccountState
+import numpy as np
+import numpy.typing as npt
+
 from streamer.detection.links import stable_key
 from streamer.detection.settings import AccountSettings
 
 HOUR_MS = 3_600_000
 DAY_HOURS = 24
+RECORD_VERSION = 2
+ACCOUNT = np.dtype(
+    [
+        ("key", "<u8"),
+        ("first_ms", "<i8"),
+        ("last_ms", "<i8"),
+        ("requests", "<i8"),
+        ("output_tokens", "<i8"),
+        ("hour", "<i4"),
+        ("census_day", "<i4"),
+        ("hours", "<u2", (DAY_HOURS,)),
+        ("refused", "<u2", (2,)),
+        ("refused_day", "<i4"),
+        ("session", "<u4"),
+        ("languages", "<u4"),
+        ("capabilities", "<u4"),
+        ("output", "<f8", (2,)),
+        ("input", "<f8", (2,)),
+        ("greed", "<f8", (2,)),
+        ("follow", "<f8", (2,)),
+        ("gaps", "<f8", (3,)),
+        ("usage", "<f8", (3,)),
+    ]
+)
+Accounts = npt.NDArray[Any]
+Slots = npt.NDArray[np.int64]
+_FIRST_SIZE = 1024
+
+
+def requests_of(record: bytes) -> int:
+    """Read the number of requests off a record."""
+    return int(_unpacked(record)["requests"][0])
+
+
+def _unpacked(record: bytes) -> Accounts:
+    if len(record) != ACCOUNT.itemsize + 1 or record[0] != RECORD_VERSION:
+        message = f"account record {record[:1]!r} of {len(record)} bytes, expected version {RECORD_VERSION}"
+        raise ValueError(message)
+    return np.frombuffer(record, dtype=ACCOUNT, offset=1)
 
 
 class AccountBook:
-    """Finds the state of an account, and keeps the memory of all within bounds.
+    """Finds the record of an account, and keeps the memory of all within bounds.
 
-    Packing and forgetting change nothing that is said: an account that was idle for so long counts as new, whether it
-    was swept already or not. Only beyond `max_accounts` are the longest idle dropped before their time.
+    Forgetting changes nothing that is said: an account that was idle for so long counts as new, whether it was swept
+    already or not. Only beyond `max_accounts` are the longest idle dropped before their time.
     """
 
     def __init__(self, settings: AccountSettings, *, track_changes: bool) -> None:
         self._settings = settings
-        self._states: dict[str, AccountState] = {}
-        self._packed: dict[str, bytes] = {}
+        self._slots: dict[str, int] = {}
+        self._free: list[int] = []
+        self._used = 0
+        self.rows: Accounts = np.zeros(_FIRST_SIZE, dtype=ACCOUNT)
         self._changed: set[str] | None = set() if track_changes else None
         self.swept_hour = -1
 
     def __len__(self) -> int:
         """Count the accounts that are remembered."""
-        return len(self._states) + len(self._packed)
+        return len(self._slots)
 
     def __iter__(self) -> Iterator[str]:
         """Name the accounts that are remembered."""
-        yield from self._states
-        yield from self._packed
+        return iter(self._slots)
 
-    @property
-    def packed_count(self) -> int:
-        """How many accounts are idle and packed."""
-        return len(self._packed)
-
-    def open(self, account_id: str, times: Sequence[int], now_ms: int) -> AccountState:
-        """Give the state of an account that was active at `times` (ms), in a window that began at `now_ms`."""
-        state = self._states.get(account_id)
-        if state is None:
-            key = stable_key("account", account_id)
-            record = self._packed.pop(account_id, None)
-            state = AccountState(key, min(times)) if record is None else AccountState.unpack(key, record)
-            self._states[account_id] = state
-        if self._expired(state.last_ms, state.requests, now_ms):
-            state = self._states[account_id] = AccountState(state.key, min(times))
+    def open(self, account_ids: Sequence[str], first_ms: npt.NDArray[np.int64], now_ms: int) -> Slots:
+        """Give the places of accounts in `rows`, each active from `first_ms` in a window that began at `now_ms`."""
+        found = list(map(self._slots.get, account_ids))
+        fresh = [at for at, slot in enumerate(found) if slot is None]
+        for at in fresh:
+            found[at] = self._new(account_ids[at])
+        slots = np.array(found, dtype=np.int64)
+        rows = self.rows
+        gone = self._expired(rows["last_ms"][slots], rows["requests"][slots], now_ms)
+        gone[fresh] = True
+        begin = slots[gone]
+        if len(begin):
+            keys = rows["key"][begin]
+            rows[begin] = np.zeros(1, dtype=ACCOUNT)[0]
+            rows["key"][begin] = keys
+            rows["first_ms"][begin] = rows["last_ms"][begin] = first_ms[gone]
+            rows["hour"][begin] = first_ms[gone] // HOUR_MS
+            rows["census_day"][begin] = rows["refused_day"][begin] = first_ms[gone] // (HOUR_MS * DAY_HOURS)
         if self._changed is not None:
-            self._changed.add(account_id)
-        return state
+            self._changed.update(account_ids)
+        return slots
 
-    def _expired(self, last_ms: int, requests: int, now_ms: int) -> bool:
+    def _new(self, account_id: str) -> int:
+        if self._free:
+            slot = self._free.pop()
+        else:
+            slot, self._used = self._used, self._used + 1
+            if slot == len(self.rows):
+                larger = np.zeros(slot + max(slot // 4, _FIRST_SIZE), dtype=ACCOUNT)
+                larger[:slot] = self.rows
+                self.rows = larger
+        self._slots[account_id] = slot
+        self.rows["key"][slot] = stable_key("account", account_id)
+        return slot
+
+    def _expired(self, last_ms: Slots, requests: Slots, now_ms: int) -> npt.NDArray[np.bool_]:
         settings = self._settings
         one_off = requests < settings.one_off_requests
-        return now_ms - last_ms > 1000 * (settings.one_off_retention_s if one_off else settings.retention_s)
+        gone: npt.NDArray[np.bool_] = now_ms - last_ms > 1000 * np.where(
+            one_off, settings.one_off_retention_s, settings.retention_s
+        )
+        return gone
 
     def sweep(self, now_ms: int) -> None:
-        """Once an hour of event time: pack idle accounts; once a day: forget those that were idle for too long."""
+        """Once a day of event time, or beyond the bound once an hour, forget those that were idle for too long."""
         hour = now_ms // HOUR_MS
         if hour == self.swept_hour:
             return
-        idle_before_ms = now_ms - self._settings.pack_after_s * 1000
-        for account_id in [name for name, state in self._states.items() if state.last_ms < idle_before_ms]:
-            self._packed[account_id] = self._states.pop(account_id).pack()
         if hour // DAY_HOURS != self.swept_hour // DAY_HOURS or len(self) > self._settings.max_accounts:
             self._forget(now_ms)
         self.swept_hour = hour
 
     def _forget(self, now_ms: int) -> None:
-        for account_id, record in list(self._packed.items()):
-            if self._expired(*AccountState.peek(record), now_ms):
-                del self._packed[account_id]
-        excess = len(self) - self._settings.max_accounts
+        if not self._slots:
+            return
+        names = list(self._slots)
+        slots = np.fromiter(self._slots.values(), dtype=np.int64, count=len(names))
+        last_ms = self.rows["last_ms"][slots]
+        gone = self._expired(last_ms, self.rows["requests"][slots], now_ms)
+        excess = len(names) - int(gone.sum()) - self._settings.max_accounts
         if excess > 0:
-            idlest = ((AccountState.peek(record)[0], name) for name, record in self._packed.items())
-            for _, account_id in heapq.nsmallest(excess, idlest):
-                del self._packed[account_id]
+            idle = np.flatnonzero(~gone)
+            # By time, then by name, so that every run drops the same ones.
+            idlest = sorted(idle.tolist(), key=lambda at: (last_ms[at], names[at]))[:excess]
+            gone[idlest] = True
+        for at in np.flatnonzero(gone).tolist():
+            self._free.append(self._slots.pop(names[at]))
 
     def take_changed(self) -> dict[str, bytes]:
         """Give the packed record of every account that changed since this was last asked."""
@@ -90,10 +154,13 @@ class AccountBook:
         return {name: record for name in sorted(changed) if (record := self.record(name)) is not None}
 
     def record(self, account_id: str) -> bytes | None:
-        """Give the packed record of one account, None if it is not remembered."""
-        state = self._states.get(account_id)
-        return self._packed.get(account_id) if state is None else state.pack()
+        """Give the packed record of one account, versioned and exact; None if it is not remembered."""
+        slot = self._slots.get(account_id)
+        return None if slot is None else bytes((RECORD_VERSION,)) + self.rows[slot].tobytes()
 
     def restore(self, accounts: Iterable[tuple[str, bytes]], swept_hour: int) -> None:
-        """Take over the records of accounts."""
-        self._packed, self._states, self.swept_hour = dict(accounts), {}, swept_hour
+        """Take over the records of accounts; ValueError for another version."""
+        self._slots, self._free, self._used, self.swept_hour = {}, [], 0, swept_hour
+        self.rows = np.zeros(_FIRST_SIZE, dtype=ACCOUNT)
+        for account_id, record in accounts:
+            self.rows[self._new(account_id)] = _unpacked(record)[0]

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from streamer.detection.account import AccountState, Standing
+import numpy as np
+
 from streamer.detection.account_book import AccountBook
-from streamer.detection.account_window import AccountWindow
-from streamer.detection.evidence import Count, Profile, Row, WindowReport
-from streamer.detection.links import Identity, Link, links_of
-from streamer.detection.population import POOLED, SURPRISE_BINS_PER_UNIT, Cell, Feature, census
+from streamer.detection.account_learning import DAY_MS, Segments, learn, surprise
+from streamer.detection.account_rows import census, rows_of
+from streamer.detection.evidence import CELL, ActiveAccounts, WindowReport
+from streamer.detection.identities import Identities, models_of, prompts_of, refused_in
+from streamer.detection.open_window import OpenWindow
 from streamer.detection.request import Request
 from streamer.detection.settings import DetectionSettings
-from streamer.detection.statistics import log_steps
 from streamer.detection.window import EventClock
 
-DAY_MS = 86_400_000
-OTHER_STRATUM = "other"
-MAX_TEMPLATES = 256
-MAX_IDENTITIES = 32
-LINK_CACHE = 50_000
-MODEL_CACHE = 1000
 NEVER_MS = 1 << 62
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(slots=True)
@@ -37,16 +31,6 @@ class OutcomeCounts:
     duplicates: int = 0
     late: int = 0
     ahead: int = 0
-
-
-def _together(identities: Sequence[Identity]) -> Identity:
-    """Give what is known of an account from several requests: a field that one of them lacks is taken from another."""
-    created = [i.account_created_ms for i in identities if i.account_created_ms is not None]
-    return Identity(
-        account_created_ms=min(created, default=None),
-        plan=max((i.plan for i in identities if i.plan), default=None),
-        organization_id=max((i.organization_id for i in identities if i.organization_id), default=None),
-    )
 
 
 class AccountStage:
@@ -64,13 +48,11 @@ class AccountStage:
         self.first_ms = NEVER_MS
         self._window_ms = settings.window.window_ms
         self._clock = EventClock(settings.window.lateness_s * 1000)
-        self._open: dict[int, dict[str, AccountWindow]] = {}
+        self._open: dict[int, OpenWindow] = {}
         self._recent: set[int] = set()
         self._recent_by_window: dict[int, list[int]] = {}
         self._book = AccountBook(settings.account, track_changes=track_changes)
-        self._links: dict[Identity, list[Link]] = {}
-        self._models: dict[tuple[str, ...], tuple[str, ...]] = {}
-        self._strata = frozenset(settings.reference.strata)
+        self._identities = Identities(settings.reference.strata, settings.link.disabled_kinds)
         self._idle = False
 
     @property
@@ -121,14 +103,11 @@ class AccountStage:
             self.counts.duplicates += 1
             return
         self._recent.add(event_key)
-        accounts = self._open.get(window)
-        if accounts is None:
-            accounts = self._open[window] = {}
+        seen = self._open.get(window)
+        if seen is None:
+            seen = self._open[window] = OpenWindow()
             self._recent_by_window[window] = []
         self._recent_by_window[window].append(event_key)
-        seen = accounts.get(request.account_id)
-        if seen is None:
-            seen = accounts[request.account_id] = AccountWindow()
         seen.add(request, timestamp_ms)
         self.counts.used += 1
 
@@ -139,7 +118,7 @@ class AccountStage:
         reports = self._close_through(watermark_ms // self._window_ms - 1)
         if self._idle and self._open:
             self._idle = False
-            reports = reports or [WindowReport(self.partition, self.closed_through, [], [])]
+            reports = reports or [WindowReport(self.partition, self.closed_through)]
         return reports
 
     def drain(self) -> list[WindowReport]:
@@ -152,7 +131,7 @@ class AccountStage:
         reports = self._close_through(newest)
         self._idle = True
         if not reports:
-            return [WindowReport(self.partition, self.closed_through, [], [], idle=True)]
+            return [WindowReport(self.partition, self.closed_through, idle=True)]
         reports[-1] = reports[-1]._replace(idle=True)
         return reports
 
@@ -162,59 +141,36 @@ class AccountStage:
         reports = [self._close(window) for window in sorted(self._open) if window <= through]
         self.closed_through = through
         if not reports or reports[-1].window < through:
-            reports.append(WindowReport(self.partition, through, [], []))
+            reports.append(WindowReport(self.partition, through))
         self._book.sweep((through + 1) * self._window_ms)
         return reports
 
     def _close(self, window: int) -> WindowReport:
-        end_ms = (window + 1) * self._window_ms
         self._recent.difference_update(self._recent_by_window.pop(window))
-        cells: Counter[Cell] = Counter()
-        rows = []
-        for account_id, seen in self._open.pop(window).items():
-            state = self._book.open(account_id, seen.times, end_ms - self._window_ms)
-            row = self._row(account_id, state, seen, window, end_ms)
-            rows.append(row)
-            self.first_ms = min(self.first_ms, seen.times[0])
-            self._count(state, row.profile, end_ms, cells)
-        return WindowReport(self.partition, window, rows, [Count(*cell, n) for cell, n in sorted(cells.items())])
-
-    def _row(self, account_id: str, state: AccountState, seen: AccountWindow, window: int, end_ms: int) -> Row:
-        surprise = state.surprise(len(seen.times))
-        state.learn(seen, self.settings.account)
-        identities = seen.identities()
-        who = identities[0]
-        links = self._links_of(who)
-        if len(identities) > 1:
-            who = _together(identities)
-            links = sorted({link for identity in identities[:MAX_IDENTITIES] for link in self._links_of(identity)})
-        stratum = who.plan if who.plan in self._strata else OTHER_STRATUM
-        models = self._shared(seen.models())
-        standing = Standing(stratum, who.organization_id, who.account_created_ms, surprise, models)
-        profile = state.profile(account_id, window, end_ms, seen, standing)
-        return Row(profile, links, seen.simhashes()[:MAX_TEMPLATES])
-
-    def _shared(self, models: tuple[str, ...]) -> tuple[str, ...]:
-        """Give one and the same tuple for the same models: a million accounts hold one each."""
-        return self._models.setdefault(models, models) if len(self._models) < MODEL_CACHE else models
-
-    def _links_of(self, identity: Identity) -> list[Link]:
-        links = self._links.get(identity)
-        if links is None:
-            if len(self._links) >= LINK_CACHE:
-                self._links.clear()
-            links = self._links[identity] = links_of(identity)
-        return links
-
-    def _count(self, state: AccountState, profile: Profile, end_ms: int, cells: Counter[Cell]) -> None:
-        place = min(int(profile.surprise * SURPRISE_BINS_PER_UNIT), 255)
-        cells[POOLED, Feature.SURPRISE, 0, place] += 1
-        cells[POOLED, Feature.WINDOW_REQUESTS, 0, log_steps(profile.requests) // 32] += 1
+        start_ms = window * self._window_ms
+        end_ms = start_ms + self._window_ms
+        seen = self._open.pop(window).columns()
+        cut = Segments(seen)
+        account_ids = [seen.account_ids[at] for at in cut.accounts.tolist()]
+        self.first_ms = min(self.first_ms, int(cut.first_ms.min()))
+        slots = self._book.open(account_ids, cut.first_ms, start_ms)
+        state = self._book.rows[slots]
+        odd = surprise(state, cut.counts)
+        learn(state, cut, start_ms, self.settings.account)
+        who = self._identities.of(seen, cut)
+        rows = rows_of(state, cut, end_ms, odd, who.created_ms)
+        rows["stratum"], rows["organization"] = who.stratum, who.organization
+        rows["model"], models = models_of(seen, cut)
         day = (end_ms - 1) // DAY_MS
-        daily = day > state.census_day
-        state.census_day = max(day, state.census_day)
-        for cell in census(profile, daily=daily):
-            cells[cell] += 1
+        daily = day > state["census_day"]
+        state["census_day"] = np.maximum(day, state["census_day"])
+        self._book.rows[slots] = state
+        prompts = prompts_of(seen, cut, start_ms)
+        codes, counts = census(rows, daily, refused_in(prompts))
+        cells = np.empty(len(codes), dtype=CELL)
+        cells["code"], cells["count"] = codes, counts
+        active = ActiveAccounts(account_ids, rows.tobytes(), models, who.links, who.uses.tobytes(), prompts.tobytes())
+        return WindowReport(self.partition, window, active, cells.tobytes())
 
     def take_changed(self) -> dict[str, bytes]:
         """Give the packed record of every account that changed since this was last asked."""
@@ -239,10 +195,7 @@ class AccountStage:
             "clock": self._clock.snapshot(),
             "counts": [self.counts.used, self.counts.duplicates, self.counts.late, self.counts.ahead],
             "recent": [[window, sorted(keys)] for window, keys in sorted(self._recent_by_window.items())],
-            "open": [
-                [window, [[name, seen.snapshot()] for name, seen in sorted(accounts.items())]]
-                for window, accounts in sorted(self._open.items())
-            ],
+            "open": [[window, seen.snapshot()] for window, seen in sorted(self._open.items())],
         }
 
     def restore(self, head: dict[str, Any], accounts: Iterable[tuple[str, bytes]]) -> None:
@@ -255,7 +208,5 @@ class AccountStage:
         self.counts = OutcomeCounts(*head["counts"])
         self._recent_by_window = {window: list(keys) for window, keys in head["recent"]}
         self._recent = {key for keys in self._recent_by_window.values() for key in keys}
-        self._open = {
-            window: {name: AccountWindow.restore(seen) for name, seen in opened} for window, opened in head["open"]
-        }
+        self._open = {window: OpenWindow.restore(seen) for window, seen in head["open"]}
         self._book.restore(accounts, head["swept_hour"])

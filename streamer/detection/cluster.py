@@ -3,81 +3,124 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from streamer.detection.evidence import Candidate, EvidenceItem, Suspect
-from streamer.detection.links import stable_key
+from streamer.detection.evidence import EvidenceItem
+from streamer.detection.links import Link, stable_key
 from streamer.detection.settings import AlertSettings
+
+DOUBTS_TO_LEAVE = 4
+HOUR_MS = 3_600_000
+MAX_HOURS = 168
+MAX_LINKS = 300
+
+
+class Suspect(NamedTuple):
+    """A group, or one account, that is improbable taken together; `candidates` are account keys and how typical each is.
+
+    `doubtful` are accounts of the group that are far from typical of it; `keys` are all of its accounts.
+    """
+
+    kind: str
+    name: str
+    window: int
+    candidates: dict[int, float]
+    doubtful: frozenset[int]
+    keys: frozenset[int]
+    links: tuple[Link, ...]
+    evidence: list[EvidenceItem]
+    log10_p: float
 
 
 @dataclass(slots=True)
 class ClusterAccount:
     """An account as the cluster knows it; `since_ms` is when it was named."""
 
+    account_id: str
     since_ms: int
     score: float
-    first_seen_ms: int
-    requests: int
-    output_tokens: int
-    models: tuple[str, ...]
+    first_seen_ms: int = 0
+    requests: int = 0
+    output_tokens: int = 0
+    models: tuple[str, ...] = ()
+    doubts: int = 0
 
 
 @dataclass(slots=True)
 class Finding:
-    """The newest judgement of one link value of a cluster."""
+    """The newest judgement that began with one link value."""
 
     window: int
-    link_kind: str
     log10_p: float
     evidence: list[EvidenceItem]
 
 
 @dataclass(slots=True)
 class Cluster:
-    """Accounts under common control, as far as is known."""
+    """Accounts under common control, as far as is known; `hours` are (hour, requests, accounts), the newest last."""
 
     cluster_id: str
     kind: str
     first_window: int
     last_window: int
-    accounts: dict[str, ClusterAccount] = field(default_factory=dict)
-    findings: dict[int, Finding] = field(default_factory=dict)
+    accounts: dict[int, ClusterAccount] = field(default_factory=dict)
+    findings: dict[str, Finding] = field(default_factory=dict)
+    links: dict[int, Link] = field(default_factory=dict)
+    hours: list[tuple[int, int, int]] = field(default_factory=list)
+    active: set[int] = field(default_factory=set)
+    doubted_window: int = -1
 
-    def take(self, suspect: Suspect, now_ms: int) -> list[str]:
+    def take(self, suspect: Suspect, names: dict[int, str], now_ms: int) -> list[int]:
         """Add what a suspect group shows; return the accounts that are new."""
         self.last_window = max(self.last_window, suspect.window)
-        self.findings[suspect.key] = Finding(suspect.window, suspect.link_kind, suspect.log10_p, suspect.evidence)
-        new = []
-        for found in suspect.candidates:
-            known = self.accounts.get(found.account_id)
-            if known is None:
-                self.accounts[found.account_id] = _account(found, now_ms)
-                new.append(found.account_id)
-            else:
-                known.score = max(known.score, found.score)
-                # Each link value knows its accounts as they last were on it, which may be some time ago.
-                known.requests = max(known.requests, found.total_requests)
-                known.output_tokens = max(known.output_tokens, found.total_output_tokens)
-                known.models = known.models if set(found.models) <= set(known.models) else _union(known, found)
+        self.findings[suspect.name] = Finding(suspect.window, suspect.log10_p, suspect.evidence)
+        # The newest that bind it; of those that come again and again under other values, as prompts do, some are enough.
+        links = {**self.links, **{link.key: link for link in suspect.links}}
+        self.links = dict(list(links.items())[-MAX_LINKS:])
+        new = [key for key in suspect.candidates if key not in self.accounts]
+        for key in new:
+            self.accounts[key] = ClusterAccount(names[key], now_ms, suspect.candidates[key])
+        for key, score in suspect.candidates.items():
+            account = self.accounts[key]
+            account.score = max(account.score, score)
+            account.doubts = 0
         return new
 
-    def absorb(self, other: Cluster) -> list[str]:
+    def doubt(self, keys: Iterable[int], window: int, every: int) -> list[int]:
+        """Note accounts that are no longer typical, at most once in `every` windows; return those that leave for it."""
+        if window - self.doubted_window < every:
+            return []
+        self.doubted_window = window
+        leaving = []
+        for key in sorted(self.accounts.keys() & set(keys)):
+            self.accounts[key].doubts += 1
+            if self.accounts[key].doubts >= DOUBTS_TO_LEAVE:
+                leaving.append(key)
+        return leaving
+
+    def absorb(self, other: Cluster) -> list[int]:
         """Take over a younger cluster; return the accounts that are new here."""
-        new = [name for name in other.accounts if name not in self.accounts]
-        self.accounts.update({name: other.accounts[name] for name in new})
+        new = [key for key in other.accounts if key not in self.accounts]
+        self.accounts.update({key: other.accounts[key] for key in new})
         self.findings.update(other.findings)
+        self.links.update(other.links)
         self.last_window = max(self.last_window, other.last_window)
         return new
+
+    def note(self, now_ms: int, key: int, requests: int) -> None:
+        """Add an account's requests to the hour that `now_ms` ends in."""
+        hour = (now_ms - 1) // HOUR_MS
+        if not self.hours or self.hours[-1][0] != hour:
+            self.active.clear()
+            self.hours = [*self.hours[1 - MAX_HOURS :], (hour, 0, 0)]
+        self.active.add(key)
+        self.hours[-1] = (hour, self.hours[-1][1] + requests, len(self.active))
 
     def strongest(self) -> Finding:
         """Give the judgement that is least likely by chance."""
         return min(self.findings.values(), key=lambda finding: (finding.log10_p, -finding.window))
-
-    def link_kinds(self) -> list[str]:
-        """Name the kinds of link that bind the cluster, the strongest first, each once."""
-        ordered = sorted(self.findings.values(), key=lambda finding: finding.log10_p)
-        return list(dict.fromkeys(finding.link_kind for finding in ordered))
 
     def forget_findings(self, before_window: int) -> None:
         """Drop judgements that are out of date, keeping at least the newest."""
@@ -92,42 +135,48 @@ class Cluster:
     def snapshot(self) -> list[Any]:
         """Plain data from which `restore` makes the same cluster."""
         accounts = [
-            [name, a.since_ms, a.score, a.first_seen_ms, a.requests, a.output_tokens, list(a.models)]
-            for name, a in self.accounts.items()
+            [
+                key,
+                a.account_id,
+                a.since_ms,
+                a.score,
+                a.first_seen_ms,
+                a.requests,
+                a.output_tokens,
+                list(a.models),
+                a.doubts,
+            ]
+            for key, a in self.accounts.items()
         ]
-        findings = [
-            [k, f.window, f.link_kind, f.log10_p, [list(e) for e in f.evidence]] for k, f in self.findings.items()
-        ]
-        return [self.cluster_id, self.kind, self.first_window, self.last_window, accounts, findings]
+        findings = [[k, f.window, f.log10_p, [list(e) for e in f.evidence]] for k, f in self.findings.items()]
+        links = [list(link) for link in self.links.values()]
+        hours = [list(hour) for hour in self.hours]
+        place = [self.cluster_id, self.kind, self.first_window, self.last_window, self.doubted_window]
+        return [place, accounts, findings, links, hours, sorted(self.active)]
 
     @classmethod
     def restore(cls, state: list[Any]) -> Cluster:
         """Take over what `snapshot` gave."""
-        cluster_id, kind, first_window, last_window, accounts, findings = state
+        (cluster_id, kind, first_window, last_window, doubted), accounts, findings, links, hours, active = state
         return cls(
             cluster_id,
             kind,
             first_window,
             last_window,
-            {a[0]: ClusterAccount(*[*a[1:6], tuple(a[6])]) for a in accounts},
-            {f[0]: Finding(f[1], f[2], f[3], [EvidenceItem(*item) for item in f[4]]) for f in findings},
+            {a[0]: ClusterAccount(a[1], a[2], a[3], a[4], a[5], a[6], tuple(a[7]), a[8]) for a in accounts},
+            {f[0]: Finding(f[1], f[2], [EvidenceItem(*item) for item in f[3]]) for f in findings},
+            {link[0]: Link(*link) for link in links},
+            [(hour[0], hour[1], hour[2]) for hour in hours],
+            set(active),
+            doubted,
         )
-
-
-def _account(found: Candidate, now_ms: int) -> ClusterAccount:
-    seen = (found.first_seen_ms, found.total_requests, found.total_output_tokens, tuple(found.models))
-    return ClusterAccount(now_ms, found.score, *seen)
-
-
-def _union(known: ClusterAccount, found: Candidate) -> tuple[str, ...]:
-    return tuple(sorted({*known.models, *found.models}))
 
 
 class Placement(NamedTuple):
     """Where a suspect was put: its cluster, the accounts that are new in it, and clusters that it absorbed."""
 
     cluster: Cluster
-    new_accounts: list[str]
+    new_accounts: list[int]
     absorbed: list[Cluster]
 
 
@@ -137,37 +186,38 @@ class Clusters:
     def __init__(self, settings: AlertSettings) -> None:
         self._settings = settings
         self.by_id: dict[str, Cluster] = {}
-        self._of_account: dict[str, str] = {}
-        self._singles: dict[str, str] = {}
+        self.of_account: dict[int, str] = {}
+        self._singles: dict[int, str] = {}
 
-    def place(self, suspect: Suspect, now_ms: int) -> Placement:
+    def place(self, suspect: Suspect, names: dict[int, str], now_ms: int) -> Placement:
         """Put a suspect where it belongs: into the clusters it overlaps, which become one, or into one of its own."""
         if suspect.kind == "account":
-            return self._single(suspect, now_ms)
+            return self._single(suspect, names, now_ms)
         found = self._overlapping(suspect)
         absorbed: list[Cluster] = []
-        new: list[str] = []
+        new: list[int] = []
         if found:
             cluster, *absorbed = found
-            new = [name for other in absorbed for name in cluster.absorb(other)]
+            new = [key for other in absorbed for key in cluster.absorb(other)]
             for other in absorbed:
                 del self.by_id[other.cluster_id]
         else:
             cluster = self._new(suspect, "cluster")
         mine = {cluster.cluster_id, None, *(other.cluster_id for other in absorbed)}
-        free = [c for c in suspect.candidates if self._of_account.get(c.account_id) in mine]
-        new += cluster.take(suspect._replace(candidates=free), now_ms)
-        self._of_account.update(dict.fromkeys(cluster.accounts, cluster.cluster_id))
+        free = {key: score for key, score in suspect.candidates.items() if self.of_account.get(key) in mine}
+        new += cluster.take(suspect._replace(candidates=free), names, now_ms)
+        self.of_account.update(dict.fromkeys(cluster.accounts, cluster.cluster_id))
         return Placement(cluster, sorted(set(new)), absorbed)
 
-    def _single(self, suspect: Suspect, now_ms: int) -> Placement:
-        known = self._singles.get(suspect.link_value)
+    def _single(self, suspect: Suspect, names: dict[int, str], now_ms: int) -> Placement:
+        (key,) = suspect.candidates
+        known = self._singles.get(key)
         cluster = self.by_id[known] if known is not None else self._new(suspect, "account")
-        self._singles[suspect.link_value] = cluster.cluster_id
-        return Placement(cluster, cluster.take(suspect, now_ms), [])
+        self._singles[key] = cluster.cluster_id
+        return Placement(cluster, cluster.take(suspect, names, now_ms), [])
 
     def _new(self, suspect: Suspect, kind: str) -> Cluster:
-        name = stable_key("cluster", f"{kind}|{suspect.link_kind}|{suspect.link_value}|{suspect.window}")
+        name = stable_key("cluster", f"{kind}|{suspect.name}|{suspect.window}")
         cluster = Cluster(f"c-{name:016x}", kind, suspect.window, suspect.window)
         self.by_id[cluster.cluster_id] = cluster
         return cluster
@@ -177,10 +227,9 @@ class Clusters:
 
         Where most of its accounts are in clusters but in none enough, the one that has the most of them counts.
         """
-        names = (self._of_account.get(found.account_id) for found in suspect.candidates)
-        counts = Counter(name for name in names if name is not None)
+        counts = self.overlap(suspect.keys)
         settings = self._settings
-        size = len(suspect.candidates)
+        size = len(suspect.keys)
         found = []
         for name, count in counts.items():
             smaller = min(size, len(self.by_id[name].accounts))
@@ -190,13 +239,25 @@ class Clusters:
             found = [self.by_id[max(counts, key=lambda name: (counts[name], name))]]
         return sorted(found, key=lambda cluster: (cluster.first_window, cluster.cluster_id))
 
+    def overlap(self, keys: Iterable[int]) -> Counter[str]:
+        """Count how many of some accounts are in each cluster."""
+        names = (self.of_account.get(key) for key in keys)
+        return Counter(name for name in names if name is not None)
+
+    def leave(self, cluster: Cluster, keys: Iterable[int]) -> list[ClusterAccount]:
+        """Take accounts out of a cluster; give them back as they were."""
+        gone = [cluster.accounts.pop(key) for key in keys]
+        for key in keys:
+            self.of_account.pop(key, None)
+        return gone
+
     def drop(self, cluster: Cluster) -> None:
         """Forget a cluster that has rested for long."""
         del self.by_id[cluster.cluster_id]
-        for name in cluster.accounts:
-            for index in (self._of_account, self._singles):
-                if index.get(name) == cluster.cluster_id:
-                    del index[name]
+        for key in cluster.accounts:
+            for index in (self.of_account, self._singles):
+                if index.get(key) == cluster.cluster_id:
+                    del index[key]
 
     def snapshot(self) -> list[Any]:
         """Plain data from which `restore` makes the same clusters."""
@@ -204,8 +265,9 @@ class Clusters:
 
     def restore(self, state: list[Any]) -> None:
         """Take over what `snapshot` gave."""
-        self.by_id = {plain[0]: Cluster.restore(plain) for plain in state}
-        self._of_account, self._singles = {}, {}
+        restored = map(Cluster.restore, state)
+        self.by_id = {cluster.cluster_id: cluster for cluster in restored}
+        self.of_account, self._singles = {}, {}
         for cluster in self.by_id.values():
-            index = self._singles if cluster.kind == "account" else self._of_account
+            index = self._singles if cluster.kind == "account" else self.of_account
             index.update(dict.fromkeys(cluster.accounts, cluster.cluster_id))

@@ -1,40 +1,44 @@
-"""Stage 3: suspects of all link partitions in; alerts with their life, memberships and limits out."""
+"""Stage 3: leads of all link partitions in; alerts with their life, memberships and limits out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Any
 
-from streamer.detection.cluster import Cluster, Clusters
-from streamer.detection.evidence import Candidate, EvidenceItem, Suspect, SuspectReport
+from streamer.detection.alerts import AlertBook
+from streamer.detection.cluster import Cluster, ClusterAccount, Clusters, Suspect
+from streamer.detection.evidence import Burst, EvidenceItem, HandOff, Lead, LeadReport, WatchedAccounts
+from streamer.detection.lead_book import LeadBook
 from streamer.detection.limits import LimitBook
-from streamer.detection.records import ActiveHour, Alert, Decision, Membership, SharedValue
-from streamer.detection.settings import DAY_S, DetectionSettings
-from streamer.detection.verdict import decide, more_severe, sentence
+from streamer.detection.links import Link
+from streamer.detection.member_table import MemberTable
+from streamer.detection.passing_rate import PassingRate
+from streamer.detection.records import Alert, Decision, Membership
+from streamer.detection.search import Search
+from streamer.detection.settings import DAY_S, HOUR_S, DetectionSettings
+from streamer.detection.union import Grower
+from streamer.detection.verdict import decide
 from streamer.detection.window import Barrier
 
-FORMAT = 1
-MAX_ACCOUNTS = 1000
+FORMAT = 2
 MIN_TESTS_PER_DAY = 100.0
-
-
-@dataclass(slots=True)
-class _Item:
-    suspects: list[Suspect]
-    tests: int
-    partition: int
+DOUBT_EVERY_S = 6 * HOUR_S
+MAX_TIES_SHOWN = 8
 
 
 class ClusterStage:
-    """Joins suspects into clusters and says what is to be said of them; `sources` is the number of link partitions."""
+    """Joins leads into clusters and says what is to be said of them; `sources` is the number of link partitions."""
 
     def __init__(self, settings: DetectionSettings, sources: int) -> None:
         self.settings = settings
         self.clusters = Clusters(settings.alert)
         self.limits = LimitBook(settings.limit)
-        self._barrier: Barrier[_Item] = Barrier(sources)
-        self._alerts: dict[str, Alert] = {}
+        self.alerts = AlertBook(settings, self.limits)
+        self._barrier: Barrier[LeadReport] = Barrier(sources)
+        self._book = LeadBook(settings)
+        self._members = MemberTable()
+        self._rate = PassingRate(settings)
+        self._search = Search(settings)
         self._tests: list[tuple[int, int]] = []
         self._window_ms = settings.window.window_ms
 
@@ -46,46 +50,141 @@ class ClusterStage:
     @property
     def firing(self) -> list[Alert]:
         """The alerts that fire now, each as last revised."""
-        return [alert for alert in self._alerts.values() if alert.status == "firing"]
+        return self.alerts.firing
 
-    def observe(self, report: SuspectReport) -> None:
+    def observe(self, report: LeadReport) -> None:
         """Take in what one link partition has to say; what it said before is ignored."""
-        if (report.suspects or report.tests) and not self._barrier.passed(report.partition, report.window):
-            self._barrier.add(report.window, [_Item(report.suspects, report.tests, report.partition)])
+        if not self._barrier.passed(report.partition, report.window):
+            says = report.leads or report.watched.account_ids or report.tests or any(report.refused)
+            self._barrier.add(report.window, [report] if says else [])
         if report.last:
             self._barrier.report(report.partition, report.window, idle=report.idle)
 
     def advance(self) -> list[Decision]:
         """Decide every window that all link partitions have passed."""
         decisions: list[Decision] = []
-        for window, items in self._barrier.release():
+        for window, reports in self._barrier.release():
             decisions += self._rest(window)
-            decisions += self._close(window, items)
+            decisions += self._close(window, sorted(reports, key=lambda report: report.partition))
         if self._barrier.closed_through >= 0:
             decisions += self._rest(self._barrier.closed_through + 1)
         return decisions
 
-    def _close(self, window: int, items: list[_Item]) -> list[Decision]:
+    def _close(self, window: int, reports: list[LeadReport]) -> list[Decision]:
         now_ms = (window + 1) * self._window_ms
-        self._count_tests(window, sum(item.tests for item in items))
         self.limits.expire(now_ms)
-        new: dict[str, list[str]] = {}
+        for report in reports:
+            self._take_accounts(report.watched, window, now_ms)
+        leads = sorted((lead for report in reports for lead in report.leads), key=lambda lead: lead.link.key)
+        for lead in leads:
+            self._book.add(lead, window)
+        hand_offs = self._take_hand_offs(window, reports)
+        self._book.forget(window)
+        grower = Grower(self.settings, self._book, self._members, self._rate, window)
+        seeds = self._search.seeds(leads, hand_offs, self._book, self.clusters)
+        suspects, tests = self._search.look(seeds, self.clusters, grower, window)
+        suspects += [self._lone(burst, window) for report in reports for burst in report.bursts]
+        self._count_tests(window, tests + sum(report.tests for report in reports))
+        return self._decide(suspects, window, now_ms)
+
+    def _take_accounts(self, watched: WatchedAccounts, window: int, now_ms: int) -> None:
+        """Bring accounts up to date; those of clusters add to the cluster's hours, once a window."""
+        rows = watched.table()
+        windows = zip(rows["key"].tolist(), rows["window"].tolist(), rows["requests"].tolist(), strict=True)
+        fresh = [(key, requests) for key, at, requests in windows if at == window and key in self.clusters.of_account]
+        told = {key for key, _ in fresh if self._members.window_of(key) >= window}
+        self._members.put(rows, watched.account_ids, [watched.models[number] for number in rows["model"].tolist()])
+        for key, requests in fresh:
+            cluster = self.clusters.by_id[self.clusters.of_account[key]]
+            self._refresh(cluster, key)
+            if key not in told:
+                cluster.note(now_ms, key, requests)
+
+    def _refresh(self, cluster: Cluster, key: int) -> None:
+        account, row = cluster.accounts[key], self._members.of([key])[0]
+        account.first_seen_ms = int(row["first_seen_ms"])
+        account.requests = int(row["total_requests"])
+        account.output_tokens = int(row["total_output_tokens"])
+        account.models = tuple(sorted({*account.models, *self._members.models_of(key)}))
+
+    def _take_hand_offs(self, window: int, reports: list[LeadReport]) -> list[HandOff]:
+        """Take in hand-offs but for those within one organization, whose own affair they are.
+
+        What clusters do is not learned as something that happens by chance.
+        """
+        told = sorted({passed for report in reports for passed in report.hand_offs})
+        found = [passed for passed in told if not self._within_one_organization(passed)]
+        for passed in found:
+            self._book.pass_on(passed, window)
+        free = [p for p in found if p.giver not in self.clusters.of_account and p.taker not in self.clusters.of_account]
+        refused = max((sum(report.refused) for report in reports), default=0)
+        self._rate.learn(window, refused, len(free))
+        return found
+
+    def _within_one_organization(self, passed: HandOff) -> bool:
+        owners = self._members.of((passed.giver, passed.taker))["organization"]
+        return len(owners) > 1 and bool(owners[0] == owners[1] != 0)
+
+    @staticmethod
+    def _lone(burst: Burst, window: int) -> Suspect:
+        of = frozenset((burst.key,))
+        return Suspect(
+            "account", burst.account_id, window, {burst.key: 1.0}, frozenset(), of, (), [burst.evidence], burst.log10_p
+        )
+
+    def _decide(self, suspects: Iterable[Suspect], window: int, now_ms: int) -> list[Decision]:
         decisions: list[Decision] = []
-        suspects = sorted((s for item in items for s in item.suspects), key=lambda s: (s.kind, s.log10_p, s.key))
-        for suspect in suspects:
+        new: dict[str, list[int]] = {}
+        left: dict[str, list[ClusterAccount]] = {}
+        for suspect in sorted(suspects, key=lambda suspect: (suspect.kind, suspect.log10_p, suspect.name)):
             if decide(suspect.log10_p, self._tests_per_day(), self.settings.alert).severity is None:
                 continue
-            cluster, accounts, absorbed = self.clusters.place(suspect, now_ms)
+            names = {key: self._members.name(key) for key in suspect.candidates}
+            cluster, accounts, absorbed = self.clusters.place(suspect, names, now_ms)
             new.setdefault(cluster.cluster_id, []).extend(accounts)
             for other in absorbed:
                 new[cluster.cluster_id] += new.pop(other.cluster_id, [])
-                decisions += self._resolve(other, now_ms, f"merged into {cluster.cluster_id}")
+                decisions += self.alerts.resolve(other, now_ms, f"merged into {cluster.cluster_id}")
+            going = cluster.doubt(suspect.doubtful, window, self.settings.window.windows(DOUBT_EVERY_S))
+            left.setdefault(cluster.cluster_id, []).extend(self.clusters.leave(cluster, going))
         for cluster_id, accounts in new.items():
             cluster = self.clusters.by_id[cluster_id]
             cluster.forget_findings(window - self.settings.window.windows(DAY_S))
-            decisions += self._members(cluster, accounts, now_ms)
-            decisions += self._revise(cluster, now_ms)
+            for key in accounts:
+                self._refresh(cluster, key)
+            decisions += self._memberships(cluster, accounts, left.get(cluster_id, []), now_ms)
+            decisions += self.alerts.revise(cluster, self._book, self._tests_per_day(), now_ms)
         return decisions
+
+    def _memberships(
+        self, cluster: Cluster, accounts: Iterable[int], left: Iterable[ClusterAccount], now_ms: int
+    ) -> list[Decision]:
+        if cluster.kind == "account":
+            return []
+        families = tuple(sorted(item.family for item in cluster.strongest().evidence))
+        joined = sorted((cluster.accounts[key].account_id, key) for key in set(accounts) & cluster.accounts.keys())
+        found: list[Decision] = [
+            Membership(
+                name,
+                cluster.cluster_id,
+                now_ms,
+                cluster.accounts[key].score,
+                families,
+                links=self._ties(cluster, key),
+                first_seen_at=cluster.accounts[key].first_seen_ms,
+                request_count=cluster.accounts[key].requests,
+                output_tokens=cluster.accounts[key].output_tokens,
+            )
+            for name, key in joined
+        ]
+        return found + [
+            Membership(a.account_id, cluster.cluster_id, now_ms, a.score, families, status="left")
+            for a in sorted(left, key=lambda account: account.account_id)
+        ]
+
+    def _ties(self, cluster: Cluster, key: int) -> tuple[str, ...]:
+        ties = [link for link in self._book.ties_of(key) if link.key in cluster.links]
+        return tuple(sorted(f"{link.kind}:{link.value}" for link in ties)[:MAX_TIES_SHOWN])
 
     def _count_tests(self, window: int, tests: int) -> None:
         oldest = window - self.settings.window.windows(DAY_S)
@@ -96,81 +195,6 @@ class ClusterStage:
     def _tests_per_day(self) -> float:
         # On a quiet first day few groups have been judged yet; the claim should not gain from that.
         return max(MIN_TESTS_PER_DAY, sum(count for _, count in self._tests))
-
-    def _members(self, cluster: Cluster, accounts: Iterable[str], now_ms: int) -> list[Decision]:
-        if cluster.kind == "account":
-            return []
-        families = tuple(sorted(item.family for item in cluster.strongest().evidence))
-        return [
-            Membership(name, cluster.cluster_id, now_ms, cluster.accounts[name].score, families)
-            for name in sorted(set(accounts))
-        ]
-
-    def _revise(self, cluster: Cluster, now_ms: int) -> list[Decision]:
-        """Raise, or bring up to date, the alert of a cluster; nothing while nothing of weight has changed."""
-        known = self._alerts.get(cluster.cluster_id)
-        alert = self._describe(cluster, known, now_ms)
-        decisions: list[Decision] = []
-        if known is None or self._changed(known, alert):
-            self._alerts[cluster.cluster_id] = alert
-            decisions.append(alert)
-        decisions += self.limits.propose(self._alerts[cluster.cluster_id], cluster.accounts, now_ms)
-        return decisions
-
-    def _changed(self, known: Alert, alert: Alert) -> bool:
-        settings = self.settings.alert
-        if known.status != alert.status or known.severity != alert.severity:
-            return True
-        if alert.account_count >= known.account_count * (1 + settings.growth_ratio):
-            return True
-        waited = alert.updated_at - known.updated_at >= settings.update_every_s * 1000
-        more = alert.request_count >= known.request_count * (1 + settings.growth_ratio)
-        return waited and (more or alert.account_count != known.account_count)
-
-    def _describe(self, cluster: Cluster, known: Alert | None, now_ms: int) -> Alert:
-        settings = self.settings.alert
-        strongest = cluster.strongest()
-        verdict = decide(strongest.log10_p, self._tests_per_day(), settings)
-        severity = verdict.severity or "info"
-        if cluster.kind == "account":
-            burst = strongest.evidence[0]
-            severity = "warning" if burst.observed >= settings.account_warning_ratio * burst.expected else "info"
-        again = known is None or known.status == "resolved"
-        if known is not None and not again:
-            severity = more_severe(severity, known.severity)
-        accounts = cluster.accounts
-        requests = sum(account.requests for account in accounts.values())
-        evidence = tuple(strongest.evidence)
-        summary = (
-            sentence(len(accounts), requests, cluster.link_kinds(), evidence)
-            if cluster.kind == "cluster"
-            else f"Account {next(iter(accounts))}: {evidence[0].statement}."
-        )
-        limits = severity in self.settings.limit.severities
-        limited = sum(map(self.limits.allowed, accounts)) if limits else 0
-        return Alert(
-            alert_id=f"a-{cluster.cluster_id[2:]}",
-            revision=1 if known is None else known.revision + 1,
-            status="firing",
-            kind=cluster.kind,
-            severity=severity,
-            summary=summary,
-            cluster_id=cluster.cluster_id if cluster.kind == "cluster" else None,
-            started_at=cluster.started_ms(),
-            detected_at=now_ms if known is None else known.detected_at,
-            updated_at=now_ms,
-            resolved_at=None,
-            score=round(-strongest.log10_p, 3),
-            false_alarm_rate=verdict.false_alarm_rate,
-            account_count=len(accounts),
-            accounts=tuple(sorted(accounts, key=lambda name: (-accounts[name].score, name))[:MAX_ACCOUNTS]),
-            request_count=requests,
-            output_tokens=sum(account.output_tokens for account in accounts.values()),
-            models=tuple(sorted({model for account in accounts.values() for model in account.models})),
-            evidence=evidence,
-            limits_proposed=min(limited, self.settings.limit.max_accounts),
-            runbook=settings.runbook,
-        )
 
     def _rest(self, window: int) -> list[Decision]:
         """Resolve alerts whose clusters have been quiet for long, each at the end of the window in which it was due."""
@@ -184,35 +208,22 @@ class ClusterStage:
         for at, cluster_id in due:
             cluster = self.clusters.by_id[cluster_id]
             self.clusters.drop(cluster)
-            decisions += self._resolve(cluster, (at + 1) * self._window_ms, "nothing more was found")
+            decisions += self.alerts.resolve(cluster, (at + 1) * self._window_ms, "nothing more was found")
         return decisions
-
-    def _resolve(self, cluster: Cluster, now_ms: int, why: str) -> list[Decision]:
-        alert = self._alerts.pop(cluster.cluster_id, None)
-        if alert is None:
-            return []
-        resolved = replace(
-            alert,
-            revision=alert.revision + 1,
-            status="resolved",
-            updated_at=now_ms,
-            resolved_at=now_ms,
-            summary=f"{alert.summary} Resolved: {why}.",
-            limits_proposed=0,
-        )
-        return [resolved, *self.limits.lift(alert.alert_id, now_ms)]
 
     def snapshot(self) -> dict[str, Any]:
         """Plain data from which `restore` makes the same stage."""
-        barrier = self._barrier.snapshot()
-        barrier["held"] = [[w, [[i.suspects, i.tests, i.partition] for i in items]] for w, items in barrier["held"]]
         return {
             "format": FORMAT,
-            "barrier": barrier,
+            "barrier": self._barrier.snapshot(),
+            "book": self._book.snapshot(),
+            "members": self._members.snapshot(),
+            "rate": self._rate.snapshot(),
+            "looked": sorted(self._search.looked.items()),
             "clusters": self.clusters.snapshot(),
             "limits": self.limits.snapshot(),
             "tests": self._tests,
-            "alerts": [[name, _plain(alert)] for name, alert in self._alerts.items()],
+            "alerts": self.alerts.snapshot(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -220,31 +231,31 @@ class ClusterStage:
         if state["format"] != FORMAT:
             message = f"cluster stage snapshot of format {state['format']}, expected {FORMAT}"
             raise ValueError(message)
-        self._barrier.restore(state["barrier"], lambda p: _Item([suspect_from(s) for s in p[0]], p[1], p[2]))
+        self._barrier.restore(state["barrier"], report_from)
+        self._book.restore(state["book"])
+        self._members.restore(state["members"])
+        self._rate.restore(state["rate"])
+        self._search.looked = dict(state["looked"])
         self.clusters.restore(state["clusters"])
         self.limits.restore(state["limits"])
         self._tests = [(window, count) for window, count in state["tests"]]
-        self._alerts = {name: _alert_from(plain) for name, plain in state["alerts"]}
+        self.alerts.restore(state["alerts"])
 
 
-def suspect_from(plain: list[Any]) -> Suspect:
-    """Make a suspect from its plain form."""
-    names = [Candidate(*[*c[:-1], tuple(c[-1])]) for c in plain[6]]
-    return Suspect(*[*plain[:6], names, [EvidenceItem(*item) for item in plain[7]], plain[8]])
-
-
-_FIELDS = tuple(Alert.__dataclass_fields__)
-
-
-def _plain(alert: Alert) -> list[Any]:
-    return [getattr(alert, name) for name in _FIELDS]
-
-
-def _alert_from(plain: list[Any]) -> Alert:
-    values = dict(zip(_FIELDS, plain, strict=True))
-    for name in ("accounts", "models"):
-        values[name] = tuple(values[name])
-    values["evidence"] = tuple(EvidenceItem(*item) for item in values["evidence"])
-    values["links"] = tuple(SharedValue(*item) for item in values["links"])
-    values["timeline"] = tuple(ActiveHour(*item) for item in values["timeline"])
-    return Alert(**values)
+def report_from(plain: list[Any]) -> LeadReport:
+    """Make a report from its plain form."""
+    partition, window, leads, hand_offs, watched, bursts, tests, refused, accounts, idle, last = plain
+    ids, rows, models = watched
+    return LeadReport(
+        partition,
+        window,
+        [Lead(Link(*link), members, log10_p) for link, members, log10_p in leads],
+        [HandOff(*found) for found in hand_offs],
+        WatchedAccounts(ids, rows, [tuple(names) for names in models]),
+        [Burst(name, key, log10_p, EvidenceItem(*item)) for name, key, log10_p, item in bursts],
+        tests,
+        tuple(refused),
+        accounts,
+        idle,
+        last,
+    )

@@ -1,7 +1,7 @@
-"""The question of stage 2: how improbable is this group of accounts, taken together.
+"""How improbable is this group of accounts, taken together?
 
 Each account's features come as normal scores against the lagged population. A group is judged by families that do not
-follow from one another; what formed the group is no evidence about it. Two of the families, evenness and rhythm, are
+follow from one another; what formed the group is no evidence about it. Two of the families, evenness and hand-offs, are
 traces of control (a scheduler behind many accounts); the others follow from common cause as well. The probability of a
 group combines all families that were tested; its evidence lists those that speak.
 """
@@ -9,16 +9,15 @@ group combines all families that were tested; its evidence lists those that spea
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from streamer.detection.evidence import Candidate, EvidenceItem, Profile
-from streamer.detection.population import PROFILE_FEATURES, Feature, Reference
+from streamer.detection.evidence import EvidenceItem
+from streamer.detection.profile import PROFILE, Feature, Rows
 from streamer.detection.settings import GroupSettings
 
 MIN_FAMILIES = 2
@@ -26,25 +25,8 @@ FORMED_BY = {"signup_cohort": "newness"}
 TYPICAL_DEVIATIONS = 3.5
 VOLUME_BINS_PER_OCTAVE = 8
 FLOOR_LOG10 = -300.0
-Scores = tuple[float, ...]
+TINY = 1e-280
 Column = npt.NDArray[np.float64]
-
-
-class Member:
-    """An account of a group, as it last was; its scores are looked up once for each reference."""
-
-    __slots__ = ("_epoch", "_scores", "profile")
-
-    def __init__(self, profile: Profile) -> None:
-        self.profile = profile
-        self._epoch: int | None = None
-        self._scores: Scores = ()
-
-    def scores(self, reference: Reference) -> Scores:
-        """Give the normal scores in the order of `PROFILE_FEATURES`."""
-        if self._epoch != reference.epoch:
-            self._epoch, self._scores = reference.epoch, reference.scores(self.profile)
-        return self._scores
 
 
 class Judgement(NamedTuple):
@@ -52,6 +34,13 @@ class Judgement(NamedTuple):
 
     evidence: list[EvidenceItem]
     log10_p: float
+
+
+class Passing(NamedTuple):
+    """Hand-offs within a group: how many were seen, and how many chance alone would bring."""
+
+    seen: int
+    expected: float
 
 
 def log10_of(p: float) -> float:
@@ -78,19 +67,41 @@ def fisher(log10_ps: Sequence[float]) -> float:
     return max(FLOOR_LOG10, (-half + (k - 1) * math.log(half) - math.lgamma(k)) / math.log(10))
 
 
-class Table:
-    """The members of a group with their scores, one column for each of `PROFILE_FEATURES`; NaN where unknown."""
+def evenness_log10(freedom: int, squares: float) -> float:
+    """Give log10 P(chi-square <= squares), exact as far as numbers go and by the leading term beyond."""
+    p = float(special.gammainc(freedom / 2, squares / 2))
+    if p > TINY:
+        return math.log10(p)
+    half, x = freedom / 2, max(squares / 2, 1e-300)
+    return min(0.0, (half * math.log(x) - x - math.lgamma(half + 1)) / math.log(10))
 
-    def __init__(self, members: Sequence[Member], reference: Reference) -> None:
-        self.profiles = [member.profile for member in members]
-        self.reference = reference
-        self.scores = np.array([member.scores(reference) for member in members], dtype=np.float64)
-        self._known = ~np.isnan(self.scores)
+
+def passing_log10(passing: Passing) -> float:
+    """Give log10 P(as many hand-offs or more), Poisson; by the leading term where it is beyond numbers."""
+    if not passing.seen:
+        return 0.0
+    p = float(special.gammainc(passing.seen, passing.expected))
+    if p > TINY:
+        return math.log10(p)
+    n, mean = passing.seen, passing.expected
+    return min(0.0, (n * math.log(mean) - mean - math.lgamma(n + 1)) / math.log(10))
+
+
+class Table:
+    """The members of a group (`profile.MEMBER`) with their scores, a column for each of `PROFILE`; NaN where unknown."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self.scores = rows["scores"].astype(np.float64)
+
+    def __len__(self) -> int:
+        """Count the members."""
+        return len(self.rows)
 
     def column(self, feature: int) -> Column:
         """Give the scores of a feature, without the members of which it is not known."""
-        place = PROFILE_FEATURES.index(feature)
-        known: Column = self.scores[:, place][self._known[:, place]]
+        values = self.scores[:, PROFILE.index(feature)]
+        known: Column = values[~np.isnan(values)]
         return known
 
 
@@ -108,45 +119,31 @@ def evenness(table: Table, settings: GroupSettings) -> EvidenceItem | None:
     honest group may be that much more alike than strangers are. The population's is that of the same plans, and of
     accounts that have been seen for as long.
     """
-    profiles = [profile for profile in table.profiles if profile.volume_bin >= 0]
-    counts = sorted(profile.requests_24h for profile in profiles)
+    rows = table.rows
+    counts = np.sort(rows["requests_24h"])
     if len(counts) < settings.min_accounts or counts[len(counts) // 2] < settings.min_requests:
         return None
-    usual = _usual_variance(profiles, table.reference)
-    if usual is None:
+    usual = float(rows["usual"].astype(np.float64).sum()) / len(rows)
+    if math.isnan(usual):
         return None
-    rates = np.array([profile.volume_bin for profile in profiles], dtype=np.float64)
+    rates = rows["bins"][:, PROFILE.index(Feature.VOLUME)].astype(np.float64)
     deviations = rates - rates.sum() / len(rates)
     freedom = len(rates) - 1
     squares = float(deviations @ deviations) + freedom / 12  # a bin's own width scatters by a twelfth of its square
-    p = float(special.gammainc(freedom / 2, squares / (usual * settings.evenness_floor_ratio) / 2))
-    low, high = counts[len(counts) // 10], counts[-1 - len(counts) // 10]
+    log10_p = evenness_log10(freedom, squares / (usual * settings.evenness_floor_ratio))
+    low, high = int(counts[len(counts) // 10]), int(counts[-1 - len(counts) // 10])
     factor, normal = (2 ** (math.sqrt(found) / VOLUME_BINS_PER_OCTAVE) for found in (squares / freedom, usual))
     statement = (
         f"{len(rates)} accounts are used alike: {low} to {high} requests in 24 h (middle 80%); rates scatter by a "
         f"factor of {factor:.2f}, people's by {normal:.2f}"
     )
-    return EvidenceItem("evenness", statement, round(factor, 3), round(normal, 3), log10_of(p))
-
-
-def _usual_variance(profiles: Sequence[Profile], reference: Reference) -> float | None:
-    likes = Counter((profile.stratum, profile.span_class) for profile in profiles)
-    total = 0.0
-    for (stratum, span), count in sorted(likes.items()):
-        histogram = reference.histogram(Feature.VOLUME, stratum, span)
-        if histogram is None:
-            return None
-        total += histogram.variance * count
-    return max(total / len(profiles), 1.0)
+    return EvidenceItem("evenness", statement, round(factor, 3), round(normal, 3), max(FLOOR_LOG10, log10_p))
 
 
 def rhythm(table: Table, settings: GroupSettings) -> EvidenceItem | None:
     """Test whether requests come without sessions and without a human day: the stronger of gaps and hours."""
-    found: list[tuple[float, float, str]] = []
-    for feature, words in (
-        (Feature.RHYTHM, "gaps between requests are more regular than"),
-        (Feature.HOURS, "activity is spread over the day more evenly than"),
-    ):
+    found = []
+    for feature, words in ((Feature.RHYTHM, "gaps are more even than"), (Feature.HOURS, "day is flatter than")):
         values = -table.column(feature)
         if len(values) >= settings.min_accounts:
             mean, log10_p = _mean_test(values, settings.rhythm_correlation)
@@ -159,7 +156,22 @@ def rhythm(table: Table, settings: GroupSettings) -> EvidenceItem | None:
     return EvidenceItem("rhythm", statement, round(mean, 3), 0.0, min(0.0, log10_p + math.log10(len(found))))
 
 
-def _cause(feature: int, family: str, sign: int, words: str) -> Callable[[Table, GroupSettings], EvidenceItem | None]:
+def hand_off(passing: Passing) -> EvidenceItem | None:
+    """Test whether refused requests go on at other accounts of the group more often than chance brings (Poisson)."""
+    if not passing.seen:
+        return None
+    log10_p = max(FLOOR_LOG10, passing_log10(passing))
+    statement = (
+        f"{passing.seen} requests that were refused at one account were sent by another within two minutes; "
+        f"{passing.expected:.2g} were to be expected"
+    )
+    return EvidenceItem("hand_off", statement, float(passing.seen), round(passing.expected, 4), log10_p)
+
+
+Test = Callable[[Table, GroupSettings], EvidenceItem | None]
+
+
+def _cause(feature: int, family: str, sign: int, words: str) -> Test:
     def test(table: Table, settings: GroupSettings) -> EvidenceItem | None:
         values = sign * table.column(feature)
         if len(values) < settings.min_accounts:
@@ -172,57 +184,65 @@ def _cause(feature: int, family: str, sign: int, words: str) -> Callable[[Table,
     return test
 
 
-Test = Callable[[Table, GroupSettings], EvidenceItem | None]
-CONTROL: dict[str, Test] = {"evenness": evenness, "rhythm": rhythm}
 CAUSE: dict[str, Test] = {
     "volume": _cause(Feature.VOLUME, "volume", 1, "more requests than"),
     "output": _cause(Feature.OUTPUT, "output", 1, "longer answers than"),
     "newness": _cause(Feature.AGE, "newness", -1, "newer than"),
+    "no_follow_up": _cause(Feature.FOLLOW, "no_follow_up", -1, "fewer follow-up turns than"),
+    "many_languages": _cause(Feature.TONGUES, "many_languages", 1, "more languages than"),
 }
 
 
-def accountable(table: Table, settings: GroupSettings) -> str | None:
-    """Give the organization that nearly all of the group belongs to and that answers for it, if there is one."""
-    owners = Counter(profile.organization for profile in table.profiles if profile.organization)
-    if not owners:
-        return None
-    (name, count) = max(owners.items(), key=lambda item: (item[1], item[0]))
-    return name if count >= settings.organization_ratio * len(table.profiles) else None
+def control(table: Table, settings: GroupSettings) -> float:
+    """Give log10 of the least probable trace that a scheduler may leave in one group, for leads; 0 where there is none."""
+    tests = (("evenness", evenness), ("rhythm", rhythm))
+    found = [test(table, settings) for family, test in tests if family not in settings.disabled_families]
+    return min((item.log10_p for item in found if item is not None), default=0.0)
 
 
-def judge(link_kind: str, table: Table, settings: GroupSettings) -> Judgement | None:
+def is_accountable(table: Table, settings: GroupSettings) -> bool:
+    """Whether nearly all of the group belongs to one organization, which answers for it."""
+    known = table.rows["organization"][table.rows["organization"] > 0]
+    if not len(known):
+        return False
+    _, counts = np.unique(known, return_counts=True)
+    return int(counts.max()) >= settings.organization_ratio * len(table)
+
+
+def judge(table: Table, passing: Passing, link_kinds: Collection[str], settings: GroupSettings) -> Judgement | None:
     """Test a group; None unless two families speak, at least one of them a clear trace of control."""
-    if len(table.profiles) < settings.min_accounts or accountable(table, settings):
+    if len(table) < settings.min_accounts or is_accountable(table, settings):
         return None
-    skipped = FORMED_BY.get(link_kind)
-    tested = [item for test in CONTROL.values() if (item := test(table, settings)) is not None]
+    of_control = (evenness(table, settings), hand_off(passing))
+    tested = [item for item in of_control if item is not None and item.family not in settings.disabled_families]
     if not any(item.log10_p <= settings.control_log10_p for item in tested):
         return None
-    causes = (test(table, settings) for family, test in CAUSE.items() if family != skipped)
-    tested += [item for item in causes if item is not None]
+    formed = {FORMED_BY.get(kind) for kind in link_kinds} if len(link_kinds) == 1 else set()
+    tests = {"rhythm": rhythm, **CAUSE}
+    for family, test in tests.items():
+        if family not in formed and family not in settings.disabled_families:
+            item = test(table, settings)
+            tested += [] if item is None else [item]
     speaking = sorted((i for i in tested if i.log10_p <= settings.family_log10_p), key=lambda i: i.log10_p)
     if len(speaking) < MIN_FAMILIES:
         return None
     return Judgement(speaking, fisher([item.log10_p for item in tested]))
 
 
-def candidates(table: Table) -> list[Candidate]:
-    """Name the accounts that are typical of the group; a person who shares the attribute by chance is seldom typical.
+def typicality(table: Table, of: Table | None = None) -> Column:
+    """Give how typical each account is of a group (`of`, or the table itself): 1 in its middle, 0 or less beyond its edge.
 
-    Typical is within `TYPICAL_DEVIATIONS` robust deviations of the group's median in everything that is known of both
-    (Hampel 1974), a deviation being at least a quarter of the population's.
+    The edge is at `TYPICAL_DEVIATIONS` robust deviations from the group's median in everything that is known of both
+    (Hampel 1974), a deviation being at least a quarter of the population's. Nobody is typical whose volume is unknown.
     """
-    far = np.zeros(len(table.profiles))
-    for column in table.scores.T:
-        known = np.sort(column[~np.isnan(column)])
-        if 2 * len(known) >= len(column):
+    far = np.zeros(len(table))
+    for values, standard in zip(table.scores.T, (of or table).scores.T, strict=True):
+        known = np.sort(standard[~np.isnan(standard)])
+        if len(known) and 2 * len(known) >= len(standard):
             median = known[len(known) // 2]
             deviation = 1.4826 * float(np.sort(np.abs(known - median))[len(known) // 2])
             width = TYPICAL_DEVIATIONS * max(deviation, 0.25)
-            far = np.fmax(far, np.abs(column - median) / width)
-    far[np.isnan(table.scores[:, 0])] = 1.0
-    return [
-        Candidate(p.account_id, round(fit, 4), p.first_seen_ms, p.total_requests, p.total_output_tokens, p.models)
-        for p, fit in zip(table.profiles, (1.0 - far).tolist(), strict=True)
-        if fit > 0
-    ]
+            far = np.fmax(far, np.abs(values - median) / width)
+    far[np.isnan(table.scores[:, PROFILE.index(Feature.VOLUME)])] = 1.0
+    fit: Column = 1.0 - far
+    return fit

@@ -7,14 +7,14 @@ groups in a replay as in a live run.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from streamer.detection.evidence import Profile, Row
-from streamer.detection.group import Member
-from streamer.detection.links import TEMPLATE, TEMPLATE_KEYS, Link, template_keys
+from streamer.detection.evidence import partition_of
+from streamer.detection.gathering import Gathering
+from streamer.detection.links import Link
 from streamer.detection.population import Reference
 from streamer.detection.settings import HOUR_S, LinkSettings, WindowSettings
 from streamer.detection.sightings import Sightings
@@ -23,13 +23,21 @@ SWEEP_S = 6 * HOUR_S
 
 
 class Group:
-    """The accounts on one value, each as it last was."""
+    """The accounts on one value: the key of each, and the window in which it was last on it."""
 
-    __slots__ = ("judged_requests", "judged_window", "last_window", "link", "members", "new_requests", "suspect")
+    __slots__ = (
+        "judged_requests",
+        "judged_window",
+        "last_window",
+        "link",
+        "members",
+        "new_requests",
+        "suspect",
+    )
 
     def __init__(self, link: Link, window: int) -> None:
         self.link = link
-        self.members: dict[str, Member] = {}
+        self.members: dict[int, int] = {}
         self.last_window = window
         self.judged_window = -1
         self.judged_requests = 0
@@ -37,63 +45,32 @@ class Group:
         self.suspect = False
 
     def forget(self, before_window: int) -> None:
-        """Drop accounts that were last active before a window."""
-        for name in [name for name, member in self.members.items() if member.profile.window < before_window]:
-            del self.members[name]
+        """Drop accounts that were last on the value before a window."""
+        for key in [key for key, window in self.members.items() if window < before_window]:
+            del self.members[key]
 
-    def judged(self, window: int) -> None:
+    def judged(self, window: int, requests: int) -> None:
         """Note that the group is judged now, so that it can be told when it has grown enough to be judged again."""
         self.judged_window = window
-        self.judged_requests = sum([member.profile.requests_24h for member in self.members.values()])
+        self.judged_requests = requests
         self.new_requests = 0
 
-    def snapshot(self, intern: Callable[[Profile], int]) -> list[Any]:
-        """Plain data; `intern` gives the number under which a profile is written once for all groups."""
+    def snapshot(self) -> list[Any]:
+        """Plain data from which `restore` makes the same group."""
         judged = [self.judged_window, self.judged_requests, self.new_requests, self.suspect]
-        members = [intern(member.profile) for member in self.members.values()]
-        return [list(self.link), self.last_window, *judged, members]
+        members = sorted(self.members.items())
+        keys, windows = ([pair[part] for pair in members] for part in (0, 1))
+        packed = [np.array(keys, dtype="<u8").tobytes(), np.array(windows, dtype="<i4").tobytes()]
+        return [list(self.link), self.last_window, *judged, *packed]
 
     @classmethod
-    def restore(cls, state: list[Any], members: list[Member]) -> Group:
-        """Take over what `snapshot` gave; groups share the `members` that their profiles were written for."""
+    def restore(cls, state: list[Any]) -> Group:
+        """Take over what `snapshot` gave."""
         self = cls(Link(*state[0]), state[1])
         self.judged_window, self.judged_requests, self.new_requests, self.suspect = state[2:6]
-        self.members = {members[number].profile.account_id: members[number] for number in state[6]}
+        keys, windows = np.frombuffer(state[6], dtype="<u8"), np.frombuffer(state[7], dtype="<i4")
+        self.members = dict(zip(keys.tolist(), windows.tolist(), strict=True))
         return self
-
-
-class Uses:
-    """Who used which link value in a window: of identities first, then of templates, each in the order of the rows.
-
-    `keys`, `owners` (places in `members`) and `accounts` (their keys) run side by side, for one partition's shards.
-    """
-
-    def __init__(self, rows: Sequence[Row], shards: int, partition: np.uint64, partitions: np.uint64) -> None:
-        self.members = [Member(row.profile) for row in rows]
-        self._links = [link for row in rows for link in row.links]
-        self._simhashes = [simhash for row in rows for simhash in row.templates]
-        numbers = np.arange(len(rows))
-        identity = np.array([link.key for link in self._links], dtype=np.uint64)
-        template = template_keys(self._simhashes).ravel()
-        keys = np.concatenate((identity, template))
-        owners = np.concatenate(
-            (
-                np.repeat(numbers, [len(row.links) for row in rows]),
-                np.repeat(numbers, [len(row.templates) * TEMPLATE_KEYS for row in rows]),
-            )
-        )
-        mine = np.flatnonzero(keys % np.uint64(shards) % partitions == partition)
-        self._places = mine
-        self.keys, self.owners = keys[mine], owners[mine]
-        self.accounts = np.array([row.profile.account_key for row in rows], dtype=np.uint64)[self.owners]
-
-    def link(self, at: int) -> Link:
-        """Give the link of an entry."""
-        place = int(self._places[at])
-        if place < len(self._links):
-            return self._links[place]
-        number, pair = divmod(place - len(self._links), TEMPLATE_KEYS)
-        return Link(int(self.keys[at]), TEMPLATE, f"{self._simhashes[number]:016x}/{pair}")
 
 
 class LinkIndex:
@@ -106,7 +83,7 @@ class LinkIndex:
     def __init__(self, settings: LinkSettings, window: WindowSettings, partition: int, partitions: int) -> None:
         self._settings = settings
         self._window = window
-        self._partition, self._partitions = np.uint64(partition), np.uint64(partitions)
+        self._partition, self._partitions = partition, partitions
         self._epoch_windows = window.windows(settings.sighting_memory_s)
         self._sweep_windows = window.windows(SWEEP_S)
         self._swept = -1
@@ -116,31 +93,33 @@ class LinkIndex:
         self.groups: dict[int, Group] = {}
         self._hubs: dict[int, int] = {}
 
-    def see(self, rows: Sequence[Row], window: int) -> None:
-        """Note the links of the accounts that were active in the window that is being closed, in the order given."""
+    def see(self, gathered: Gathering, window: int) -> None:
+        """Note the links of the accounts that were active in the window that is being closed."""
         self._sweep(window)
-        uses = Uses(rows, self._settings.shards, self._partition, self._partitions)
-        values = uses.keys.tolist()
+        mine = np.flatnonzero(partition_of(gathered.keys, self._settings.shards, self._partitions) == self._partition)
+        keys, owners = gathered.keys[mine], gathered.owners[mine]
+        values = keys.tolist()
         known = np.fromiter(map(self.groups.__contains__, values), dtype=np.bool_, count=len(values))
         hubs = np.fromiter(map(self._hubs.__contains__, values), dtype=np.bool_, count=len(values))
         unknown = np.flatnonzero(~known & ~hubs)
-        met = self._sightings.shared(uses.keys[unknown], uses.accounts[unknown], window // self._epoch_windows)
+        met = self._sightings.shared(
+            keys[unknown], gathered.account_keys[owners[unknown]], window // self._epoch_windows
+        )
         known[unknown[met]] = True
-        groups, touched, members = self.groups, self._touched, uses.members
-        owners = uses.owners.tolist()
-        for at in np.flatnonzero(known).tolist():
-            key = values[at]
-            group = groups.get(key) or self._start(uses.link(at), window)
-            if group is not None:
-                member = members[owners[at]]
-                account_id = member.profile.account_id
-                if group.members.get(account_id) is not member:  # or another prompt of it had the same key
-                    group.members[account_id] = member
-                    group.new_requests += member.profile.requests
-                    group.last_window = window
-                    touched.add(key)
+        groups, touched = self.groups, self._touched
+        at = np.flatnonzero(known)
+        accounts = gathered.account_keys[owners[at]].tolist()
+        requests = gathered.rows["requests"][owners[at]].tolist()
+        for place, key, account, count in zip(mine[at].tolist(), keys[at].tolist(), accounts, requests, strict=True):
+            group = groups.get(key) or self._start(gathered, place, window)
+            if group is not None and group.members.get(account) != window:  # or another prompt of it had the same key
+                group.members[account] = window
+                group.new_requests += count
+                group.last_window = window
+                touched.add(key)
 
-    def _start(self, link: Link, window: int) -> Group | None:
+    def _start(self, gathered: Gathering, place: int, window: int) -> Group | None:
+        link = gathered.link(place)
         shard = link.key % self._settings.shards
         if self._per_shard[shard] >= self._settings.max_groups_per_shard:
             return None
@@ -148,8 +127,11 @@ class LinkIndex:
         group = self.groups[link.key] = Group(link, window)
         return group
 
-    def due(self, window: int, reference: Reference, min_accounts: int) -> Iterator[tuple[int, Group]]:
-        """Give the groups that have enough new to be judged at the close of a window, by key; mark them as judged."""
+    def due(self, window: int, reference: Reference) -> Iterator[Group]:
+        """Give the groups that have enough new to be judged at the close of a window, by key.
+
+        Whoever takes one must tell it when it is `judged`.
+        """
         settings = self._settings
         hub_accounts = max(settings.hub_min_accounts, settings.hub_ratio * reference.accounts)
         limit = hub_accounts if reference.ready else settings.max_members
@@ -164,12 +146,11 @@ class LinkIndex:
             if len(group.members) > limit:
                 self._drop(key)
                 self._hubs[key] = window
-            elif len(group.members) >= min_accounts and reference.ready:
+            elif len(group.members) > 1 and reference.ready:
                 grown = group.new_requests >= settings.judge_growth_ratio * group.judged_requests
                 if grown or window - group.judged_window >= (often if group.suspect else every):
                     group.forget(oldest)
-                    group.judged(window)
-                    yield key, group
+                    yield group
 
     def _sweep(self, window: int) -> None:
         """Forget groups that nobody used for long, and hubs after as long: they must show again that they are one.
@@ -195,19 +176,19 @@ class LinkIndex:
         """How many values are shared by too many to bind anybody."""
         return len(self._hubs)
 
-    def snapshot(self, intern: Callable[[Profile], int]) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, Any]:
         """Plain data from which `restore` makes the same index."""
         return {
             "sightings": self._sightings.snapshot(),
-            "groups": [group.snapshot(intern) for group in self.groups.values()],
+            "groups": [group.snapshot() for group in self.groups.values()],
             "hubs": sorted(self._hubs.items()),
             "swept": self._swept,
         }
 
-    def restore(self, state: dict[str, Any], members: list[Member]) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Take over what `snapshot` gave."""
         self._sightings.restore(state["sightings"])
-        self.groups = {group.link.key: group for group in (Group.restore(plain, members) for plain in state["groups"])}
+        self.groups = {group.link.key: group for group in map(Group.restore, state["groups"])}
         self._per_shard = Counter(key % self._settings.shards for key in self.groups)
         self._hubs = dict(state["hubs"])
         self._swept = state["swept"]

@@ -1,29 +1,40 @@
-"""Stage 2: rows of all input partitions in, improbable groups and accounts out, window by window."""
+"""Stage 2: active accounts of all input partitions in, leads out: groups worth a look, hand-offs, lone bursts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
+from streamer.detection.account_learning import log_steps
 from streamer.detection.evidence import (
-    Candidate,
-    Count,
+    CELL,
+    ActiveAccounts,
+    Burst,
     EvidenceItem,
-    Profile,
-    Row,
-    Suspect,
-    SuspectReport,
+    HandOff,
+    Lead,
+    LeadReport,
+    WatchedAccounts,
     WindowReport,
 )
-from streamer.detection.group import Member, Table, candidates, judge
+from streamer.detection.gathering import Gathering
+from streamer.detection.group import Table, control
+from streamer.detection.hand_offs import HandOffs
 from streamer.detection.link_index import Group, LinkIndex
-from streamer.detection.links import Link
-from streamer.detection.population import SURPRISE_BINS_PER_UNIT, Feature, Population, Reference
-from streamer.detection.settings import DetectionSettings
-from streamer.detection.statistics import log_steps
+from streamer.detection.links import BINDING, TEMPLATE, Link
+from streamer.detection.member_table import MemberTable, members_of
+from streamer.detection.population import POOLED, SURPRISE_BINS_PER_UNIT, Population, Reference
+from streamer.detection.profile import BINS, BUCKETS, Feature
+from streamer.detection.settings import HOUR_S, DetectionSettings
 from streamer.detection.window import Barrier
 
-FORMAT = 1
+FORMAT = 2
+SWEEP_S = 6 * HOUR_S
+# Two are needed to overlap, and a third to be added.
+MIN_TIE = 3
+_REFUSED = ((POOLED * Feature.COUNT + Feature.REFUSED) * BUCKETS) * BINS
 
 
 class LinkStage:
@@ -38,11 +49,15 @@ class LinkStage:
         self.partitions = partitions
         self.late_rows = 0
         self._index = LinkIndex(settings.link, settings.window, partition, partitions)
-        self._barrier: Barrier[Row] = Barrier(sources)
-        self._summaries: dict[int, list[Count]] = {}
+        self._hand_offs = HandOffs(settings.link, settings.window, partition, partitions)
+        self._members = MemberTable()
+        self._watched: dict[int, int] = {}
+        self._barrier: Barrier[ActiveAccounts] = Barrier(sources)
+        self._summaries: dict[int, list[bytes]] = {}
         self._population = Population(settings.reference, settings.window)
         self._reported = -1
         self._idle = False
+        self._swept = -1
 
     @property
     def group_count(self) -> int:
@@ -63,119 +78,152 @@ class LinkStage:
         """Take in what one source partition has to say; what it said before is ignored."""
         repeated = self._barrier.passed(report.partition, report.window)
         if not repeated:
-            late = self._barrier.add(report.window, report.rows)
-            self.late_rows += late
+            count = len(report.active.account_ids)
+            late = self._barrier.add(report.window, [report.active] if count else [])
+            self.late_rows += count if late else 0
             if report.summary and report.window > self._barrier.closed_through:
-                self._summaries.setdefault(report.window, []).extend(report.summary)
+                self._summaries.setdefault(report.window, []).append(report.summary)
         if report.last:
             self._barrier.report(report.partition, report.window, idle=report.idle)
 
-    def advance(self) -> list[SuspectReport]:
+    def advance(self) -> list[LeadReport]:
         """Judge every window that all sources have passed."""
         released = self._barrier.release()
         through = self._barrier.closed_through
+        refused: dict[int, tuple[int, int]] = {}
         for window in sorted(known for known in self._summaries if known <= through):
-            self._population.learn(window, self._summaries.pop(window))
-        reports = [self._close(window, rows) for window, rows in released]
+            summaries = self._summaries.pop(window)
+            refused[window] = _refused_in(summaries)
+            for summary in summaries:
+                self._population.learn(window, summary)
+        reports = [self._close(window, parts, refused.get(window, (0, 0))) for window, parts in released]
         idle = self._barrier.idle
         if through > self._reported and (not reports or reports[-1].window < through):
-            reports.append(SuspectReport(self.partition, through, [], 0, 0))
+            reports.append(LeadReport(self.partition, through))
         if reports:
             self._reported = through
             reports[-1] = reports[-1]._replace(idle=idle)
         elif idle != self._idle:
-            reports.append(SuspectReport(self.partition, through, [], 0, 0, idle=idle))
+            reports.append(LeadReport(self.partition, through, idle=idle))
         self._idle = idle
         return reports
 
-    def _close(self, window: int, rows: Iterable[Row]) -> SuspectReport:
+    def _close(self, window: int, parts: Sequence[ActiveAccounts], refused: tuple[int, int]) -> LeadReport:
+        self._sweep(window)
         reference = self._population.reference(window)
-        by_account = {row.profile.account_id: row for row in rows}
-        ordered = [by_account[name] for name in sorted(by_account)]
-        self._index.see(ordered, window)
-        suspects = [found for row in ordered if (found := self._judge_account(row.profile, reference)) is not None]
-        tests = 0
-        for key, group in self._index.due(window, reference, self.settings.group.min_accounts):
-            tests += 1
-            suspect = self._judge_group(key, group, window, reference)
-            group.suspect = suspect is not None
-            if suspect is not None:
-                suspects.append(suspect)
-        suspects.sort(key=lambda suspect: (suspect.kind, suspect.key))
-        return SuspectReport(self.partition, window, suspects, tests, reference.accounts)
-
-    def _judge_group(self, key: int, group: Group, window: int, reference: Reference) -> Suspect | None:
-        table = Table(list(group.members.values()), reference)
-        found = judge(group.link.kind, table, self.settings.group)
-        if found is None:
-            return None
-        names = candidates(table)
-        if len(names) < self.settings.group.min_accounts:
-            return None
-        link = group.link
-        return Suspect(
-            "cluster", link.kind, link.value, key, window, len(table.profiles), names, found.evidence, found.log10_p
+        gathered = Gathering(parts, templates=TEMPLATE not in self.settings.link.disabled_kinds)
+        rows = gathered.rows
+        members = members_of(rows, window, reference.usual_variance(rows), reference.scores(rows))
+        self._members.put(members, gathered.account_ids, gathered.models)
+        hand_offs = self._hand_offs.see(gathered, window)
+        self._index.see(gathered, window)
+        loud = rows[rows["requests"] >= self.settings.alert.account_min_requests]
+        bursts = [found for row in loud if (found := self._judge_account(row, reference)) is not None]
+        tests, leads = 0, []
+        for group in self._index.due(window, reference):
+            lead, tested = self._judge_group(group, window)
+            tests += tested
+            if lead is not None:
+                leads.append(lead)
+        shown = self._shown(leads, hand_offs, gathered, window)
+        watched = self._watched_accounts(shown | {burst.key for burst in bursts})
+        return LeadReport(
+            self.partition,
+            window,
+            leads,
+            hand_offs if reference.ready else [],
+            watched if reference.ready else WatchedAccounts([], b"", []),
+            bursts,
+            tests,
+            refused,
+            reference.accounts,
         )
 
-    def _judge_account(self, profile: Profile, reference: Reference) -> Suspect | None:
+    def _judge_group(self, group: Group, window: int) -> tuple[Lead | None, bool]:
+        """Test a group for traces of control; small ones on values that bind are leads as they are."""
+        keys = sorted(group.members)
+        if len(keys) < MIN_TIE:
+            group.judged(window, 2 * group.new_requests)
+            return None, False
+        rows = self._members.of(keys)
+        group.judged(window, int(rows["requests_24h"].sum()))
+        tested = len(rows) >= self.settings.group.min_accounts
+        log10_p = control(Table(rows), self.settings.group) if tested else 0.0
+        group.suspect = log10_p <= self.settings.group.lead_log10_p
+        small = len(keys) <= self.settings.link.tie_accounts
+        if group.link.kind not in BINDING or not (group.suspect or small):
+            return None, tested
+        return Lead(group.link, np.array(keys, dtype=np.uint64).tobytes(), log10_p), tested
+
+    def _shown(self, leads: Iterable[Lead], hand_offs: Iterable[HandOff], gathered: Gathering, window: int) -> set[int]:
+        """Give the accounts that the next stage must see: those of new leads, and those that are watched and active."""
+        until = window + self.settings.window.windows(self.settings.link.watch_s)
+        shown: set[int] = set()
+        for lead in leads:
+            keys = lead.keys().tolist()
+            shown.update(keys)
+            if lead.log10_p <= self.settings.group.lead_log10_p:
+                self._watched.update(dict.fromkeys(keys, until))
+        for found in hand_offs:
+            shown.update((found.giver, found.taker))
+            self._watched.update(dict.fromkeys((found.giver, found.taker), until))
+        shown.update(self._watched.keys() & set(gathered.account_keys.tolist()))
+        return shown
+
+    def _watched_accounts(self, keys: set[int]) -> WatchedAccounts:
+        known = [key for key in sorted(keys) if key in self._members]
+        rows = self._members.of(known)
+        models: dict[tuple[str, ...], int] = {}
+        rows["model"] = [models.setdefault(self._members.models_of(key), len(models)) for key in known]
+        return WatchedAccounts([self._members.name(key) for key in known], rows.tobytes(), list(models))
+
+    def _judge_account(self, row: Any, reference: Reference) -> Burst | None:  # noqa: ANN401 - one row of a table
         """One account hammering: far beyond its own habit, and far beyond what anyone did in the reference."""
         alert = self.settings.alert
-        if profile.requests < alert.account_min_requests or not reference.ready:
+        requests, key = int(row["requests"]), int(row["key"])
+        if not reference.ready:
             return None
-        if profile.account_key % self.settings.link.shards % self.partitions != self.partition:
+        if key % self.settings.link.shards % self.partitions != self.partition:
             return None
         surprise = reference.histogram(Feature.SURPRISE)
-        requests = reference.histogram(Feature.WINDOW_REQUESTS)
-        if surprise is None or requests is None:
+        usual = reference.histogram(Feature.WINDOW_REQUESTS)
+        if surprise is None or usual is None:
             return None
-        most = 2 ** ((requests.quantile(1.0) + 1) / 8)
-        log10_p = surprise.tail_log10(int(profile.surprise * SURPRISE_BINS_PER_UNIT), SURPRISE_BINS_PER_UNIT)
-        if profile.requests < alert.account_excess_ratio * most:
+        most = 2 ** ((usual.quantile(1.0) + 1) / 8)
+        if requests < alert.account_excess_ratio * most:
             return None
+        log10_p = surprise.tail_log10(int(row["surprise"] * SURPRISE_BINS_PER_UNIT), SURPRISE_BINS_PER_UNIT)
+        log10_p -= float(log_steps(requests) - log_steps(int(most))) / 256
         minutes = self.settings.window.window_s / 60
-        statement = (
-            f"{profile.requests} requests in {minutes:g} minutes; nobody made more than {most:.0f} in a window before"
-        )
-        excess = log_steps(profile.requests) / 256 - log_steps(int(most)) / 256
-        evidence = [
-            EvidenceItem("burst", statement, float(profile.requests), round(most, 1), round(log10_p - excess, 3))
-        ]
-        seen = (profile.first_seen_ms, profile.total_requests, profile.total_output_tokens, profile.models)
-        name = Candidate(profile.account_id, 1.0, *seen)
-        return Suspect(
-            "account",
-            "account",
-            profile.account_id,
-            profile.account_key,
-            profile.window,
-            1,
-            [name],
-            evidence,
-            log10_p - excess,
-        )
+        statement = f"{requests} requests in {minutes:g} minutes; nobody made more than {most:.0f} in a window before"
+        evidence = EvidenceItem("burst", statement, float(requests), round(most, 1), round(log10_p, 3))
+        return Burst(self._members.name(key), key, log10_p, evidence)
+
+    def _sweep(self, window: int) -> None:
+        """Forget accounts that were idle for longer than any group remembers them."""
+        stretch = window // self.settings.window.windows(SWEEP_S)
+        if stretch == self._swept:
+            return
+        self._swept = stretch
+        begin = stretch * self.settings.window.windows(SWEEP_S)
+        self._members.forget(begin - self.settings.window.windows(self.settings.link.idle_s))
+        self._watched = {key: until for key, until in self._watched.items() if until >= begin}
 
     def snapshot(self) -> dict[str, Any]:
-        """Plain data from which `restore` makes the same stage; a profile that several groups hold is written once."""
-        numbers: dict[int, int] = {}
-        profiles: list[Profile] = []
-
-        def intern(profile: Profile) -> int:
-            number = numbers.setdefault(id(profile), len(profiles))
-            if number == len(profiles):
-                profiles.append(profile)
-            return number
-
-        index = self._index.snapshot(intern)
+        """Plain data from which `restore` makes the same stage."""
         return {
             "format": FORMAT,
             "late_rows": self.late_rows,
             "reported": self._reported,
             "idle": self._idle,
+            "swept": self._swept,
             "barrier": self._barrier.snapshot(),
             "summaries": sorted(self._summaries.items()),
             "population": self._population.snapshot(),
-            "index": index,
-            "profiles": profiles,
+            "index": self._index.snapshot(),
+            "hand_offs": self._hand_offs.snapshot(),
+            "members": self._members.snapshot(),
+            "watched": sorted(self._watched.items()),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -184,17 +232,26 @@ class LinkStage:
             message = f"link stage snapshot of format {state['format']}, expected {FORMAT}"
             raise ValueError(message)
         self.late_rows, self._reported, self._idle = state["late_rows"], state["reported"], state["idle"]
-        self._barrier.restore(state["barrier"], row_from)
-        self._summaries = {window: [Count(*count) for count in counts] for window, counts in state["summaries"]}
+        self._swept = state["swept"]
+        self._barrier.restore(state["barrier"], active_from)
+        self._summaries = {window: list(parts) for window, parts in state["summaries"]}
         self._population.restore(state["population"])
-        self._index.restore(state["index"], [Member(profile_from(plain)) for plain in state["profiles"]])
+        self._index.restore(state["index"])
+        self._hand_offs.restore(state["hand_offs"])
+        self._members.restore(state["members"])
+        self._watched = dict(state["watched"])
 
 
-def profile_from(plain: list[Any]) -> Profile:
-    """Make a profile from its plain form."""
-    return Profile(*[*plain[:-1], tuple(plain[-1])])
+def _refused_in(summaries: Iterable[bytes]) -> tuple[int, int]:
+    totals = [0, 0]
+    for summary in summaries:
+        cells = np.frombuffer(summary, dtype=CELL)
+        for kind in (0, 1):
+            totals[kind] += int(cells["count"][cells["code"] == _REFUSED + kind].sum())
+    return totals[0], totals[1]
 
 
-def row_from(plain: list[Any]) -> Row:
-    """Make a row from its plain form."""
-    return Row(profile_from(plain[0]), [Link(*link) for link in plain[1]], list(plain[2]))
+def active_from(plain: list[Any]) -> ActiveAccounts:
+    """Make the active accounts of a report from their plain form."""
+    ids, rows, models, links, uses, prompts = plain
+    return ActiveAccounts(ids, rows, [tuple(names) for names in models], [Link(*link) for link in links], uses, prompts)

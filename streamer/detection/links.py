@@ -20,6 +20,9 @@ KINDS = (
     TEMPLATE,
     "signup_cohort",
 )
+# What few share by chance. A client stack says how one works, not with whom.
+IDENTITY = frozenset({"payment", "device", "address_block"})
+BINDING = IDENTITY | {"system_prompt", TEMPLATE, "signup_cohort"}
 _BLOCK_PAIRS = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 HOUR_MS = 3_600_000
 TEMPLATE_KEYS = len(_BLOCK_PAIRS)
@@ -95,7 +98,7 @@ def links_of(identity: Identity) -> list[Link]:
     return [Link(stable_key(kind, value), kind, value) for kind, value in values]
 
 
-def template_keys(simhashes: Sequence[int]) -> Keys:
+def template_keys(simhashes: Sequence[int] | Keys) -> Keys:
     """Give the six keys of each 64-bit SimHash, one row each: every pair of its four 16-bit blocks.
 
     Two prompts that differ in at most two bits share at least one key, for two bits touch at most two blocks
@@ -105,7 +108,7 @@ def template_keys(simhashes: Sequence[int]) -> Keys:
     >>> len(set(a) & set(b))
     3
     """
-    values = np.array(simhashes, dtype=np.uint64)
+    values = np.asarray(simhashes, dtype=np.uint64)
     blocks = [values >> np.uint64(shift) & np.uint64(0xFFFF) for shift in (48, 32, 16, 0)]
     pairs = [
         (np.uint64((pair + 1) << 32) | blocks[a] << np.uint64(16) | blocks[b]) * _MIX
@@ -113,3 +116,9 @@ def template_keys(simhashes: Sequence[int]) -> Keys:
     ]
     keys = np.stack(pairs, axis=1)
     return keys ^ keys >> np.uint64(29)
+
+
+def prompt_keys(prompts: Keys) -> Keys:
+    """Give the key of each whole prompt hash, for what concerns one and the same prompt."""
+    keys = (prompts + np.uint64(1)) * _MIX
+    return keys ^ keys >> np.uint64(31)

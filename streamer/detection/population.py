@@ -1,6 +1,6 @@
 """The population that accounts are judged against: exact histograms that add up in any order, lagged and frozen.
 
-Every partition counts its closed windows into `Count`s; whoever judges adds them up. Integers add exactly, so the
+Every partition counts its closed windows into cells; whoever judges adds them up. Integers add exactly, so the
 reference is the same whether the input had one partition or sixty. It is cut into epochs; a window is judged by the
 epochs that ended at least one epoch before its own.
 """
@@ -8,117 +8,39 @@ epochs that ended at least one epoch before its own.
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special
 
-from streamer.detection.evidence import MISSING, Count, Profile
+from streamer.detection.evidence import CELL
+from streamer.detection.profile import BINS, BUCKETS, MISSING, PROFILE, SETTLED, Feature, Rows, buckets
 from streamer.detection.settings import ReferenceSettings, WindowSettings
 
-POOLED = "*"
-Cell = tuple[str, int, int, int]
-
-
-class Feature:
-    """What is counted: the first five of accounts (see `census`), the others of every active account and window.
-
-    Plain numbers, for they are part of keys that are looked up for every account and window.
-    """
-
-    VOLUME: Final = 0
-    HOURS: Final = 1
-    RHYTHM: Final = 2
-    OUTPUT: Final = 3
-    AGE: Final = 4
-    SURPRISE: Final = 5
-    WINDOW_REQUESTS: Final = 6
-
-
-PROFILE_FEATURES = (Feature.VOLUME, Feature.HOURS, Feature.RHYTHM, Feature.OUTPUT, Feature.AGE)
+POOLED = 0
 SURPRISE_BINS_PER_UNIT = 4
-YOUNG_MS, SETTLED_MS = 2 * 3_600_000, 12 * 3_600_000
-SETTLED = 2
+Cells = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 
-def span_class(window_end_ms: int, first_seen_ms: int) -> int:
-    """Give how long an account has been seen: under two hours, under twelve, or longer.
-
-    What looks regular in an account's first session looks so in anybody's: like is compared with like.
-    """
-    span_ms = window_end_ms - first_seen_ms
-    return 0 if span_ms < YOUNG_MS else 1 if span_ms < SETTLED_MS else SETTLED
+def strata_of(settings: ReferenceSettings) -> int:
+    """Count the strata: everyone together, each plan named, and all other plans."""
+    return len(settings.strata) + 2
 
 
-def habit_bucket(profile: Profile) -> int:
-    """Give the class within which habits of time are compared: time seen, and the octave of the requests of a day."""
-    return profile.span_class * 16 + min(profile.requests_24h.bit_length(), 12)
-
-
-def places(profile: Profile) -> tuple[tuple[int, int, int], ...]:
-    """Give where an account stands in each histogram, in the order of `PROFILE_FEATURES`: (feature, bucket, bin)."""
-    habit = habit_bucket(profile)
-    return (
-        (Feature.VOLUME, profile.span_class, profile.volume_bin),
-        (Feature.HOURS, habit, profile.hours_bin),
-        (Feature.RHYTHM, habit, profile.rhythm_bin),
-        (Feature.OUTPUT, 0, profile.output_bin),
-        (Feature.AGE, 0, profile.age_bin),
-    )
-
-
-def census(profile: Profile, *, daily: bool) -> list[Cell]:
-    """Give the histogram cells that an account falls into: (stratum, feature, bucket, bin).
-
-    A settled account is counted once a day, a young one in every window in which it is active, and only for habits.
-    """
-    if not daily:
-        return [] if profile.span_class == SETTLED else _habits(profile)
-    return [
-        (stratum, feature, bucket, found)
-        for feature, bucket, found in places(profile)
-        if found != MISSING
-        for stratum in (POOLED, profile.stratum)
-    ]
-
-
-def _habits(profile: Profile) -> list[Cell]:
-    bucket = habit_bucket(profile)
-    found = []
-    for stratum in (POOLED, profile.stratum):
-        found.append((stratum, Feature.VOLUME, profile.span_class, profile.volume_bin))
-        if profile.hours_bin != MISSING:
-            found.append((stratum, Feature.HOURS, bucket, profile.hours_bin))
-        if profile.rhythm_bin != MISSING:
-            found.append((stratum, Feature.RHYTHM, bucket, profile.rhythm_bin))
-    return found
+def cell_codes(stratum: Any, feature: int, bucket: Any, place: Any) -> Cells:  # noqa: ANN401 - numbers or arrays
+    """Give the codes of cells: where they stand in a table of strata, features, buckets and bins."""
+    code = ((stratum * Feature.COUNT + feature) * BUCKETS + bucket) * BINS + np.asarray(place)
+    return np.atleast_1d(code).astype(np.int64)
 
 
 class Histogram:
-    """A frozen histogram of one feature: normal scores by mid-rank, quantiles, and the variance of the bins."""
+    """A frozen histogram of one feature: quantiles and the tail."""
 
-    __slots__ = ("_scores", "_sums", "_top", "total", "variance")
-
-    def __init__(self, counts: dict[int, int]) -> None:
-        width = max(counts) + 1
-        values = np.zeros(width)
-        for place, count in counts.items():
-            values[place] = count
-        self.total = int(values.sum())
+    def __init__(self, values: Cells) -> None:
         self._sums = values.cumsum()
-        middle = (self._sums - values / 2 + 0.5) / (self.total + 1)
-        scores = special.ndtri(middle)
-        bins = np.arange(width)
-        mean = float((bins * values).sum() / self.total)
-        self.variance = float(((bins - mean) ** 2 * values).sum() / self.total)
-        self._scores: list[float] = scores.tolist()
-        self._top = width - 1
-
-    def score(self, place: int) -> float:
-        """Give the normal score of a bin: how many standard deviations above the population's middle it stands."""
-        return self._scores[min(self._top, place)]
+        self.total = int(self._sums[-1])
 
     def quantile(self, share: float) -> int:
         """Give the first bin up to which at least a share of the population lies."""
@@ -130,58 +52,66 @@ class Histogram:
         if place <= knee:
             below = self._sums[place - 1] if place > 0 else 0.0
             return math.log10(max((self.total - below + 1) / (self.total + 1), 1e-300))
-        counts = np.diff(self._sums, prepend=0.0)[knee + 1 :]
+        counts = np.diff(self._sums, prepend=0)[knee + 1 :]
         excess = float((counts * np.arange(1, len(counts) + 1)).sum() + 1) / float(counts.sum() + 1)
         return math.log10(0.02) - (place - knee) / max(excess, bins_per_unit * 0.25) / math.log(10)
 
 
 class Reference:
-    """What the population was like, up to a lag ago; frozen until the next epoch begins."""
+    """What the population was like, up to a lag ago; frozen until the next epoch begins.
 
-    __slots__ = ("_chosen", "_histograms", "_min_stratum", "accounts", "epoch", "ready", "rows_per_day")
+    `counts` is of shape (strata, features, buckets, bins). A stratum too small to judge by is judged as everyone is.
+    """
 
-    def __init__(self, epoch: int, cells: Counter[Cell], days: float, settings: ReferenceSettings) -> None:
-        grouped: dict[tuple[str, int, int], dict[int, int]] = {}
-        for (stratum, feature, bucket, place), count in cells.items():
-            grouped.setdefault((stratum, feature, bucket), {})[place] = count
+    def __init__(self, epoch: int, counts: Cells, days: float, settings: ReferenceSettings) -> None:
         self.epoch = epoch
-        self._histograms = {key: Histogram(counts) for key, counts in grouped.items()}
-        self._chosen: dict[tuple[str, int], list[Histogram | None]] = {}
-        self._min_stratum = settings.min_stratum_accounts
-        volume = self._histograms.get((POOLED, Feature.VOLUME, SETTLED))
-        self.accounts = round(volume.total / days) if volume and days else 0
-        self.rows_per_day = self.total(Feature.SURPRISE) / days if days else 0.0
+        self._counts = counts
+        totals = counts.sum(axis=3)
+        volume = int(totals[POOLED, Feature.VOLUME, SETTLED])
+        self.accounts = round(volume / days) if days else 0
         self.ready = days * 86_400 >= settings.warm_up_s and self.accounts >= settings.min_accounts
+        used = slice(0, len(PROFILE))
+        enough = totals[:, used] >= settings.min_stratum_accounts
+        chosen = np.where(enough, np.arange(len(counts))[:, np.newaxis, np.newaxis], POOLED)
+        self._known = enough | enough[POOLED]
+        self._scores = np.zeros((*totals[:, used].shape, BINS), dtype=np.float32)
+        self._variance = np.zeros(totals[:, used].shape)
+        if self.ready:
+            self._score(totals, enough)
+            stratum, feature, bucket = np.nonzero(self._known & (chosen == POOLED))
+            self._scores[stratum, feature, bucket] = self._scores[POOLED, feature, bucket]
+            self._variance[stratum, feature, bucket] = self._variance[POOLED, feature, bucket]
 
-    def histogram(self, feature: int, stratum: str = POOLED, bucket: int = 0) -> Histogram | None:
-        """Give the histogram of a stratum, or of everyone where the stratum is too small to judge by."""
-        for name in (stratum, POOLED):
-            found = self._histograms.get((name, feature, bucket))
-            if found is not None and found.total >= self._min_stratum:
-                return found
-        return None
+    def _score(self, totals: Cells, enough: npt.NDArray[np.bool_]) -> None:
+        """Give each bin the normal score of its mid-rank, and each histogram the variance of its bins."""
+        stratum, feature, bucket = np.nonzero(enough)
+        values = self._counts[stratum, feature, bucket].astype(np.float64)
+        total = totals[stratum, feature, bucket].astype(np.float64)[:, np.newaxis]
+        middle = (values.cumsum(axis=1) - values / 2 + 0.5) / (total + 1)
+        self._scores[stratum, feature, bucket] = special.ndtri(middle)
+        bins = np.arange(BINS)
+        mean = (values * bins).sum(axis=1, keepdims=True) / total
+        self._variance[stratum, feature, bucket] = ((bins - mean) ** 2 * values).sum(axis=1) / total[:, 0]
 
-    def total(self, feature: int) -> int:
-        """Count what a pooled feature was learned from."""
-        found = self._histograms.get((POOLED, feature, 0))
-        return found.total if found else 0
+    def histogram(self, feature: int) -> Histogram | None:
+        """Give the histogram of everyone for what is counted of windows; None where there is nothing."""
+        values = self._counts[POOLED, feature, 0]
+        return Histogram(values) if values.any() else None
 
-    def scores(self, profile: Profile) -> tuple[float, ...]:
-        """Give the normal scores of an account's features in the order of `PROFILE_FEATURES`; NaN where unknown."""
-        habit = habit_bucket(profile)
-        key = (profile.stratum, habit)
-        chosen = self._chosen.get(key)
-        if chosen is None:
-            chosen = self._chosen[key] = self._choose(profile)
-        return tuple(
-            [
-                math.nan if found is None or place == MISSING else found.score(place)
-                for found, (_, _, place) in zip(chosen, places(profile), strict=True)
-            ]
-        )
+    def scores(self, rows: Rows) -> npt.NDArray[np.float32]:
+        """Give normal scores, shape (rows, features of `PROFILE`): deviations above the middle; NaN where unknown."""
+        bins = rows["bins"].astype(np.int64)
+        stratum = rows["stratum"].astype(np.int64)[:, np.newaxis]
+        feature = np.arange(len(PROFILE))
+        place = buckets(rows)
+        known = (bins != MISSING) & self._known[stratum, feature, place]
+        return np.where(known, self._scores[stratum, feature, place, bins], np.float32(np.nan))
 
-    def _choose(self, profile: Profile) -> list[Histogram | None]:
-        return [self.histogram(feature, profile.stratum, bucket) for feature, bucket, _ in places(profile)]
+    def usual_variance(self, rows: Rows) -> Floats:
+        """Give the variance of the volume bins of accounts of the same plan that were seen for as long; NaN unknown."""
+        stratum, span = rows["stratum"].astype(np.int64), rows["span"].astype(np.int64)
+        known = self._known[stratum, Feature.VOLUME, span]
+        return np.where(known, np.maximum(1.0, self._variance[stratum, Feature.VOLUME, span]), np.nan)
 
 
 class Population:
@@ -190,22 +120,23 @@ class Population:
     def __init__(self, settings: ReferenceSettings, window: WindowSettings) -> None:
         self._settings = settings
         self._per_epoch = window.windows(settings.epoch_s)
-        self._epochs: dict[int, Counter[Cell]] = {}
+        self._epochs: dict[int, list[Cells]] = {}
         self._first_window: int | None = None
         self._reference: Reference | None = None
-        self._summed: Counter[Cell] = Counter()
-        self._summed_through = -1
+        self._summed: Cells | None = None
+        self._summed_epochs: set[int] = set()
 
-    def learn(self, window: int, summary: Iterable[Count]) -> None:
+    def learn(self, window: int, summary: bytes) -> None:
         """Add what one partition counted in one window; any order, each exactly once."""
         if self._first_window is None or window < self._first_window:
             self._first_window = window
         epoch = window // self._per_epoch
-        if epoch <= self._summed_through:
-            self._summed, self._summed_through = Counter(), -1
-        cells = self._epochs.setdefault(epoch, Counter())
-        for stratum, feature, bucket, place, count in summary:
-            cells[stratum, feature, bucket, place] += count
+        if epoch in self._summed_epochs:
+            self._summed, self._summed_epochs = None, set()
+        cells = np.frombuffer(summary, dtype=CELL)
+        self._epochs.setdefault(epoch, []).append(
+            np.stack((cells["code"].astype(np.int64), cells["count"].astype(np.int64)))
+        )
 
     def reference(self, window: int) -> Reference:
         """Give what a window is judged by: the epochs before its own, less the lag."""
@@ -218,44 +149,54 @@ class Population:
         settings = self._settings
         newest = epoch - 1 - settings.lag_epochs
         oldest = newest - settings.memory_epochs + 1
-        cells = self._sum(oldest, newest)
+        counts = self._sum(oldest, newest)
         days = 0.0
         if self._first_window is not None:
             start = max(self._first_window, oldest * self._per_epoch)
             windows = (newest + 1) * self._per_epoch - start
             days = max(0.0, windows / self._per_epoch * settings.epoch_s / 86_400)
-        return Reference(epoch, cells, days, settings)
+        return Reference(epoch, counts, days, settings)
 
-    def _sum(self, oldest: int, newest: int) -> Counter[Cell]:
+    def _sum(self, oldest: int, newest: int) -> Cells:
         """Add up the epochs from `oldest` to `newest`: to the last sum what is new, less what is forgotten."""
-        if newest < self._summed_through:
-            self._summed, self._summed_through = Counter(), -1
+        shape = (strata_of(self._settings), Feature.COUNT, BUCKETS, BINS)
+        if self._summed is None or any(epoch > newest for epoch in self._summed_epochs):
+            self._summed, self._summed_epochs = np.zeros(math.prod(shape), dtype=np.int64), set()
         for epoch in sorted(self._epochs):
             if epoch < oldest:
-                cells = self._epochs.pop(epoch)
-                if epoch <= self._summed_through:
-                    self._summed.subtract(cells)
-            elif self._summed_through < epoch <= newest:
-                self._summed.update(self._epochs[epoch])
-        self._summed_through = newest
-        self._summed = +self._summed
-        return self._summed
+                cells = self._merged(epoch)
+                del self._epochs[epoch]
+                if epoch in self._summed_epochs:
+                    self._summed_epochs.discard(epoch)
+                    self._summed[cells[0]] -= cells[1]
+            elif epoch <= newest and epoch not in self._summed_epochs:
+                cells = self._merged(epoch)
+                self._summed[cells[0]] += cells[1]
+                self._summed_epochs.add(epoch)
+        return self._summed.reshape(shape).copy()
+
+    def _merged(self, epoch: int) -> Cells:
+        """Give the cells of an epoch, each once, and keep them so."""
+        parts = self._epochs[epoch]
+        if len(parts) != 1:
+            every = np.concatenate(parts, axis=1)
+            codes, place = np.unique(every[0], return_inverse=True)
+            counts = np.bincount(place, weights=every[1], minlength=len(codes)).astype(np.int64)
+            parts[:] = [np.stack((codes, counts))]
+        return parts[0]
 
     def snapshot(self) -> dict[str, Any]:
         """Plain data from which `restore` makes the same population."""
         return {
             "first_window": self._first_window,
-            "epochs": [
-                [epoch, [[*cell, n] for cell, n in sorted(c.items())]] for epoch, c in sorted(self._epochs.items())
-            ],
+            "epochs": [[epoch, self._merged(epoch).tobytes()] for epoch in sorted(self._epochs)],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `snapshot` gave."""
         self._first_window = state["first_window"]
         self._epochs = {
-            epoch: Counter({(cell[0], cell[1], cell[2], cell[3]): cell[4] for cell in cells})
-            for epoch, cells in state["epochs"]
+            epoch: [np.frombuffer(cells, dtype=np.int64).reshape(2, -1).copy()] for epoch, cells in state["epochs"]
         }
         self._reference = None
-        self._summed, self._summed_through = Counter(), -1
+        self._summed, self._summed_epochs = None, set()

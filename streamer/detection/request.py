@@ -42,6 +42,16 @@ class Request(Protocol):
     def output_tokens(self) -> int | None: ...
     @property
     def status(self) -> int | None: ...
+    @property
+    def session_id(self) -> str | None: ...
+    @property
+    def input_tokens(self) -> int | None: ...
+    @property
+    def max_tokens(self) -> int | None: ...
+    @property
+    def capability(self) -> str | None: ...
+    @property
+    def language(self) -> str | None: ...
 
 
 class RequestRecord(NamedTuple):
@@ -68,6 +78,11 @@ class RequestRecord(NamedTuple):
     prompt_simhash: str | None = None
     output_tokens: int | None = None
     status: int | None = None
+    session_id: str | None = None
+    input_tokens: int | None = None
+    max_tokens: int | None = None
+    capability: str | None = None
+    language: str | None = None
 
 
 def record_of(request: Request) -> RequestRecord:

@@ -38,7 +38,6 @@ class AccountSettings:
     """What is remembered of one account."""
 
     baseline_half_life_s: int = 7 * DAY_S
-    pack_after_s: int = 2 * HOUR_S
     retention_s: int = 30 * DAY_S
     one_off_retention_s: int = 2 * DAY_S
     one_off_requests: int = 3
@@ -74,6 +73,11 @@ class LinkSettings:
     judge_every_s: int = 12 * HOUR_S
     judge_suspect_every_s: int = 6 * HOUR_S
     judge_growth_ratio: float = 0.5
+    tie_accounts: int = 60
+    prompt_slots: int = 16_384
+    hand_off_s: int = 120
+    watch_s: int = 3 * DAY_S
+    disabled_kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +93,13 @@ class GroupSettings:
     evenness_floor_ratio: float = 0.35
     rhythm_correlation: float = 0.10
     cause_correlation: float = 0.30
+    lead_log10_p: float = -1.0
     control_log10_p: float = -4.0
     family_log10_p: float = -2.0
     organization_ratio: float = 0.80
+    hand_off_memory_s: int = 2 * DAY_S
+    tie_overlap: int = 2
+    disabled_families: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

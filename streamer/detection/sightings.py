@@ -12,6 +12,8 @@ EPOCH_BITS = np.uint64(8)
 TAG_SHIFT = ACCOUNT_BITS + EPOCH_BITS
 ACCOUNT_MASK = np.uint64((1 << 28) - 1)
 EPOCH_MASK = np.uint64(0xFF)
+NOBODY = np.uint64(1 << 28)
+SEVERAL = np.uint64((1 << 28) - 1)
 Flags = npt.NDArray[np.bool_]
 
 
@@ -19,16 +21,18 @@ class Sightings:
     """One table of slots for each shard; a newer value takes an older one's slot.
 
     A slot holds 28 bits of the key, 8 bits of time and 28 bits of the account. A million invented values cost nothing,
-    and a value that was pushed out costs a later notice, not a wrong one. Shards do not share slots, so the same
+    and a value that was pushed out costs a later notice, not a wrong one. With `count_several`, a value that several
+    accounts had keeps that fact in place of the last account. Shards do not share slots, so the same
     values meet in a replay, where one process has all shards, and in a live run, where each has some.
     """
 
-    def __init__(self, shards: int, slots: int) -> None:
+    def __init__(self, shards: int, slots: int, *, count_several: bool = False) -> None:
         if slots & (slots - 1) or shards < 1:
             message = f"slots must be a power of two and shards at least 1, found {slots} and {shards}"
             raise ValueError(message)
         self._shards = np.uint64(shards)
         self._slots_per_shard = np.uint64(slots)
+        self._count_several = count_several
         self._slots = np.zeros(shards * slots, dtype=np.uint64)
 
     def shared(self, keys: Keys, accounts: Keys, epoch: int) -> Flags:
@@ -50,11 +54,22 @@ class Sightings:
         now = np.uint64(epoch & 0xFF)
         fresh = (found >> TAG_SHIFT == values >> TAG_SHIFT) & (((now - (found >> ACCOUNT_BITS)) & EPOCH_MASK) <= 1)
         met = fresh & (found & ACCOUNT_MASK != first)
-        self._slots[places[~met]] = (values >> TAG_SHIFT << TAG_SHIFT | now << ACCOUNT_BITS | first)[~met]
+        several = np.logical_or.reduceat(differs, starts)
+        kept = met if not self._count_several else np.zeros_like(met)
+        owner = first if not self._count_several else np.where(met | several, SEVERAL, first)
+        self._slots[places[~kept]] = (values >> TAG_SHIFT << TAG_SHIFT | now << ACCOUNT_BITS | owner)[~kept]
         shared = np.empty(len(keys), dtype=np.bool_)
-        met |= np.logical_or.reduceat(differs, starts)
+        met |= several
         shared[order] = np.repeat(met, np.diff(starts, append=len(ordered)))
         return shared
+
+    def before(self, keys: Keys, epoch: int) -> Keys:
+        """Give, for each value, the account (28 bits) that was on it in this epoch or the last; NOBODY if none was."""
+        places = (keys % self._shards) * self._slots_per_shard + (keys >> np.uint64(8)) % self._slots_per_shard
+        found = self._slots[places]
+        now = np.uint64(epoch & 0xFF)
+        fresh = (found >> TAG_SHIFT == keys >> TAG_SHIFT) & (((now - (found >> ACCOUNT_BITS)) & EPOCH_MASK) <= 1)
+        return np.where(fresh, found & ACCOUNT_MASK, NOBODY)
 
     def snapshot(self) -> bytes:
         """All slots, little-endian."""

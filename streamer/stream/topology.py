@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from streamer.detection.account_stage import AccountStage
 from streamer.detection.cluster_stage import ClusterStage
-from streamer.detection.evidence import SuspectReport, WindowReport, chunk, split
+from streamer.detection.evidence import LeadReport, WindowReport, chunk, split
 from streamer.detection.link_stage import LinkStage
 from streamer.sinks.encode import RecordTopics, message
 from streamer.sources.decode import Decoder
@@ -101,7 +101,7 @@ class Topology:
         """Build what runs on the one partition of the suspects."""
         position = Position(self.config.kafka.topics.suspects, partition)
         stage = ClusterStage(self.config.detection, self.config.kafka.link_partitions)
-        return BarrierTask(stage, ReportDecoder(SuspectReport, position.topic), self.route_decisions, position)
+        return BarrierTask(stage, ReportDecoder(LeadReport, position.topic), self.route_decisions, position)
 
     def route_evidence(self, reports: list[WindowReport]) -> list[Outgoing]:
         """Give each link partition what it must see of closed windows."""
@@ -109,7 +109,7 @@ class Topology:
         window_ms, now_ms = self.config.detection.window.window_ms, self.clock_ms()
         shares: list[list[WindowReport]] = [[] for _ in range(count)]
         for report in reports:
-            if report.rows:
+            if report.active.account_ids:
                 self.metrics.window_latency.observe(max(0.0, (now_ms - (report.window + 1) * window_ms) / 1000))
             for target, part in enumerate(split(report, count, shards)):
                 shares[target] += chunk(part, MAX_ROWS)
@@ -118,7 +118,7 @@ class Topology:
             Outgoing(topic, None, value, target) for target, share in enumerate(shares) for value in pack_reports(share)
         ]
 
-    def route_suspects(self, reports: list[SuspectReport]) -> list[Outgoing]:
+    def route_suspects(self, reports: list[LeadReport]) -> list[Outgoing]:
         """Give the cluster stage what became of windows."""
         return [Outgoing(self.config.kafka.topics.suspects, None, value, 0) for value in pack_reports(reports)]
 

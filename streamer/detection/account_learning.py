@@ -1,0 +1,179 @@
+"""How the accounts' records take in a window: all accounts of the window at a time, a column for each thing known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from streamer.detection.account_book import DAY_HOURS, HOUR_MS, Accounts
+from streamer.detection.open_window import UNKNOWN, Columns, Ints
+from streamer.detection.settings import DAY_S, AccountSettings
+
+DAY_MS = 86_400_000
+HABIT_HALF_LIFE_S = DAY_S
+LOG_STEPS = 256
+PRIOR_REQUESTS, PRIOR_WEIGHT = 3.0, 5.0
+MAX_SURPRISE = 300.0
+MIN_SURPRISING = 10
+N, MEAN, SQUARES = 0, 1, 2
+Floats = npt.NDArray[np.float64]
+
+
+def log_steps(counts: Any) -> Ints:  # noqa: ANN401 - whatever numpy takes
+    """Give log2(1 + count) in steps of 1/256, as integers: their sums do not depend on the order.
+
+    >>> log_steps([0, 1, 3]).tolist()
+    [0, 256, 512]
+    """
+    steps: Ints = np.rint(np.log2(1.0 + np.asarray(counts, dtype=np.float64)) * LOG_STEPS).astype(np.int64)
+    return steps
+
+
+class Segments:
+    """The requests of a window cut by account: sums, firsts and lasts for each."""
+
+    def __init__(self, seen: Columns) -> None:
+        self.seen = seen
+        account = seen.account
+        self.starts = np.flatnonzero(np.concatenate(([True], account[1:] != account[:-1])))
+        self.counts = np.diff(self.starts, append=len(account))
+        self.accounts = account[self.starts]
+        self.first_ms = seen.time_ms[self.starts]
+        self.last_ms = seen.time_ms[self.starts + self.counts - 1]
+
+    def sum(self, values: Ints) -> Ints:
+        """Add up the values of each account."""
+        return np.add.reduceat(values, self.starts)
+
+    def bits(self, places: Ints) -> Ints:
+        """Give the set of places (0 to 31) of each account as a mask; UNKNOWN is in none."""
+        masks = np.where(places == UNKNOWN, 0, 1 << np.maximum(places, 0).astype(np.int64))
+        return np.bitwise_or.reduceat(masks, self.starts).astype(np.uint32)
+
+    def before(self, values: Ints, known: Ints) -> Ints:
+        """Give the value of the request before each one; for an account's first, what was `known` of it."""
+        shifted = np.empty_like(values)
+        shifted[1:] = values[:-1]
+        shifted[self.starts] = known
+        return shifted
+
+
+def surprise(state: Accounts, requests: Ints) -> Floats:
+    """Give -log10 P(as many requests in an active window) under each account's own, shrunk habit.
+
+    Hurdle negative binomial: given activity, requests - 1 ~ NB(mean - 1, r), its variance shrunk towards mean^2.
+    """
+    found = np.zeros(len(requests))
+    weight, own, squares = (state["usage"][:, part] for part in (N, MEAN, SQUARES))
+    mean = (weight * own + PRIOR_WEIGHT * PRIOR_REQUESTS) / (weight + PRIOR_WEIGHT)
+    odd = np.flatnonzero((requests >= MIN_SURPRISING) & (requests >= 4 * mean))
+    if len(odd):
+        spread = (squares[odd] + PRIOR_WEIGHT * mean[odd] ** 2) / (weight[odd] + PRIOR_WEIGHT)
+        excess = np.maximum(mean[odd] - 1.0, 0.1)
+        shape = excess * excess / np.maximum(spread - excess, 0.05 * excess)
+        tail = special.betainc(requests[odd] - 1, shape, excess / (excess + shape))
+        found[odd] = np.minimum(MAX_SURPRISE, -np.log10(np.maximum(tail, 1e-300)))
+    return found
+
+
+def learn(state: Accounts, cut: Segments, window_start_ms: int, settings: AccountSettings) -> None:
+    """Let records take in a closed window, in place; `state` has a record for each account of `cut`, in its order."""
+    seen = cut.seen
+    known = state["requests"] > 0
+    elapsed_s = np.where(known, np.maximum(0, cut.last_ms - state["last_ms"]) / 1000, 0.0)
+    fade(state, elapsed_s, settings)
+    _gaps(state, cut, known)
+    _conversations(state, cut)
+    for name, values in (("output", seen.output), ("input", seen.input), ("greed", seen.max_tokens)):
+        told = values != UNKNOWN
+        _add_to_mean(state[name], cut.sum(told.astype(np.int64)), cut.sum(np.where(told, log_steps(values * told), 0)))
+    _add_one(state["usage"], cut.counts.astype(np.float64))
+    _hours(state, cut, window_start_ms)
+    _refusals(state, cut, window_start_ms // DAY_MS)
+    state["languages"] |= cut.bits(seen.language)
+    state["capabilities"] |= cut.bits(seen.capability)
+    state["last_ms"] = cut.last_ms
+    state["requests"] += cut.counts
+    state["output_tokens"] += cut.sum(np.maximum(seen.output, 0).astype(np.int64))
+
+
+def fade(state: Accounts, elapsed_s: Floats, settings: AccountSettings) -> None:
+    """Let the weights of what was learned shrink by half-life; means and variances stay (West 1979)."""
+    keep = np.exp2(-elapsed_s / HABIT_HALF_LIFE_S)
+    for name in ("output", "input", "greed", "follow", "gaps"):
+        state[name][:, N] *= keep
+    state["gaps"][:, SQUARES] *= keep
+    keep = np.exp2(-elapsed_s / settings.baseline_half_life_s)
+    state["usage"][:, N] *= keep
+    state["usage"][:, SQUARES] *= keep
+
+
+def _add_to_mean(held: Floats, count: Ints, steps: Ints) -> None:
+    """Take `count` values into means (weight, mean), given the sum of their `log_steps`."""
+    weight = held[:, N] + count
+    mean = np.divide(steps, np.maximum(count, 1) * LOG_STEPS)
+    held[:, MEAN] += np.where(count > 0, (mean - held[:, MEAN]) * count / np.maximum(weight, 1e-9), 0.0)
+    held[:, N] = weight
+
+
+def _add_one(held: Floats, values: Floats) -> None:
+    """Take one value each into variances (weight, mean, sum of squares)."""
+    weight = held[:, N] + 1.0
+    away = values - held[:, MEAN]
+    held[:, MEAN] += away / weight
+    held[:, SQUARES] += away * (values - held[:, MEAN])
+    held[:, N] = weight
+
+
+def _gaps(state: Accounts, cut: Segments, known: Ints) -> None:
+    """Take in the logarithms of the gaps between requests (Chan, Golub & LeVeque 1979)."""
+    times = cut.seen.time_ms
+    before = cut.before(times, state["last_ms"])
+    valid = np.ones(len(times), dtype=np.int64)
+    valid[cut.starts] = known
+    gaps = log_steps(np.maximum(0, times - before) // 1000)
+    count = cut.sum(valid)
+    mean = np.divide(cut.sum(gaps * valid), np.maximum(count, 1) * LOG_STEPS)
+    away = (gaps / LOG_STEPS - np.repeat(mean, cut.counts)) ** 2 * valid
+    held = state["gaps"]
+    weight = held[:, N] + count
+    apart = mean - held[:, MEAN]
+    some = count > 0
+    held[:, SQUARES] += np.where(some, cut.sum(away) + apart**2 * held[:, N] * count / np.maximum(weight, 1e-9), 0.0)
+    held[:, MEAN] += np.where(some, apart * count / np.maximum(weight, 1e-9), 0.0)
+    held[:, N] = weight
+
+
+def _conversations(state: Accounts, cut: Segments) -> None:
+    """Take in the share of requests that go on with the conversation before them."""
+    session = cut.seen.session
+    told = session != 0
+    goes_on = told & (session == cut.before(session, state["session"]))
+    count = cut.sum(told.astype(np.int64))
+    _add_to_mean(state["follow"], count, LOG_STEPS * cut.sum(goes_on.astype(np.int64)))
+    last = session[cut.starts + cut.counts - 1]
+    state["session"] = np.where(last != 0, last, state["session"])
+
+
+def _hours(state: Accounts, cut: Segments, window_start_ms: int) -> None:
+    """Count the requests of the hour, and clear what is older than a day; a window lies within one hour."""
+    hour = window_start_ms // HOUR_MS
+    passed = hour - state["hour"]
+    places = (np.arange(DAY_HOURS)[np.newaxis, :] - state["hour"][:, np.newaxis] - 1) % DAY_HOURS
+    hours = np.where(places < passed[:, np.newaxis], 0, state["hours"])
+    slot = hour % DAY_HOURS
+    hours[:, slot] = np.minimum(0xFFFF, hours[:, slot].astype(np.int64) + cut.counts)
+    state["hours"] = hours
+    state["hour"] = hour
+
+
+def _refusals(state: Accounts, cut: Segments, day: int) -> None:
+    """Count the requests that were turned away, today and yesterday."""
+    behind = day - state["refused_day"]
+    yesterday = np.where(behind == 0, state["refused"][:, 1], np.where(behind == 1, state["refused"][:, 0], 0))
+    today = np.where(behind == 0, state["refused"][:, 0], 0) + cut.sum(cut.seen.refused.astype(np.int64))
+    state["refused"] = np.minimum(0xFFFF, np.stack((today, yesterday), axis=1))
+    state["refused_day"] = day

@@ -1,0 +1,112 @@
+"""From records of accounts to the rows that the other stages judge, and to the cells that the population counts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streamer.detection.account_book import DAY_HOURS, HOUR_MS, Accounts
+from streamer.detection.account_learning import MEAN, SQUARES, Floats, N, Segments, log_steps
+from streamer.detection.open_window import Ints
+from streamer.detection.population import POOLED, SURPRISE_BINS_PER_UNIT, cell_codes
+from streamer.detection.profile import (
+    BINS,
+    HABITS,
+    MISSING,
+    PROFILE,
+    ROW,
+    SETTLED,
+    Feature,
+    Rows,
+    buckets,
+    span_classes,
+)
+from streamer.detection.settings import DAY_S, HOUR_S
+
+MIN_GAPS = 4.0
+MIN_CONVERSED = 3.0
+MIN_REQUESTS_FOR_HOURS = 3
+_ANGLES = np.arange(DAY_HOURS) * np.pi / 12
+_DIRECTIONS = np.stack((np.cos(_ANGLES), np.sin(_ANGLES)), axis=1)
+
+
+def concentration(active: Ints) -> Floats:
+    """Give the length R of the mean direction of active hours: 1 one hour, 0 spread evenly (Mardia & Jupp 2000).
+
+    `active` is of shape (accounts, 24), true where an account was active in that hour of the day.
+
+    >>> import numpy as np
+    >>> concentration(np.eye(24, dtype=bool)[:1]).round(3).tolist(), concentration(np.ones((1, 24))).round(3).tolist()
+    ([1.0], [0.0])
+    """
+    hours = active.sum(axis=1)
+    length = np.hypot(*(np.asarray(active, dtype=np.float64) @ _DIRECTIONS).T)
+    return np.where(hours > 0, length / np.maximum(hours, 1), 1.0)
+
+
+def rows_of(state: Accounts, cut: Segments, end_ms: int, surprise: Floats, created_ms: Ints) -> Rows:
+    """Describe accounts at the end of a window in which they were active; stratum, organization and model are not set.
+
+    `created_ms` is 0 where it is not known.
+    """
+    rows = np.zeros(len(state), dtype=ROW)
+    active = state["hours"] > 0
+    total = state["hours"].sum(axis=1, dtype=np.int64)
+    rows["key"] = state["key"]
+    rows["first_seen_ms"] = state["first_ms"]
+    rows["total_requests"] = state["requests"]
+    rows["total_output_tokens"] = state["output_tokens"]
+    rows["requests"] = cut.counts
+    rows["requests_24h"] = total
+    rows["refused"] = state["refused"].sum(axis=1, dtype=np.int64)
+    rows["active_hours"] = (active.astype(np.int64) << np.arange(DAY_HOURS)).sum(axis=1)
+    rows["surprise"] = surprise
+    rows["languages"] = state["languages"]
+    rows["capabilities"] = state["capabilities"]
+    rows["span"] = span_classes(end_ms, state["first_ms"])
+    known_ms = np.where(created_ms > 0, np.minimum(created_ms, state["first_ms"]), state["first_ms"])
+    span_s = np.clip((end_ms - state["first_ms"]) // 1000, HOUR_S, DAY_S)
+    for feature, values in (
+        (Feature.VOLUME, log_steps(total * DAY_S // span_s) // 32),
+        (Feature.HOURS, _where(total >= MIN_REQUESTS_FOR_HOURS, np.rint(31 * concentration(active)))),
+        (Feature.RHYTHM, _where(state["gaps"][:, N] >= MIN_GAPS, np.minimum(63, 4 * _variance(state["gaps"])))),
+        (Feature.OUTPUT, _where(state["output"][:, N] > 0, 4 * state["output"][:, MEAN])),
+        (Feature.AGE, log_steps(np.maximum(0, end_ms - known_ms) // HOUR_MS) // 64),
+        (Feature.INPUT, _where(state["input"][:, N] > 0, 4 * state["input"][:, MEAN])),
+        (Feature.GREED, _where(state["greed"][:, N] > 0, 4 * state["greed"][:, MEAN])),
+        (Feature.FOLLOW, _where(state["follow"][:, N] >= MIN_CONVERSED, np.rint(16 * state["follow"][:, MEAN]))),
+        (Feature.TONGUES, _where(state["languages"] > 0, np.bitwise_count(state["languages"]))),
+    ):
+        rows["bins"][:, PROFILE.index(feature)] = np.minimum(values, BINS - 1)
+    return rows
+
+
+def _where(known: Ints, values: Ints) -> Ints:
+    return np.where(known, values, MISSING).astype(np.int64)
+
+
+def _variance(held: Floats) -> Floats:
+    return held[:, SQUARES] / np.maximum(held[:, N], 1e-9)
+
+
+def census(rows: Rows, daily: Ints, refused: tuple[int, int]) -> tuple[Ints, Ints]:
+    """Give the cells that rows add to the population, and how often each: (codes, counts), in order.
+
+    An account is counted once a day (`daily`); a young one in every window in which it is active, for its habits only.
+    `refused` counts refused prompts with a hash and without one.
+    """
+    places = buckets(rows)
+    bins = rows["bins"]
+    settled = rows["span"] == SETTLED
+    found = [
+        cell_codes(POOLED, Feature.SURPRISE, 0, np.minimum(rows["surprise"] * SURPRISE_BINS_PER_UNIT, BINS - 1)),
+        cell_codes(POOLED, Feature.WINDOW_REQUESTS, 0, np.minimum(log_steps(rows["requests"]) // 32, BINS - 1)),
+    ]
+    for at, feature in enumerate(PROFILE):
+        counted = (bins[:, at] != MISSING) & (daily | (~settled if feature in HABITS else False))
+        for stratum in (np.zeros(int(counted.sum()), dtype=np.int64), rows["stratum"][counted].astype(np.int64)):
+            found.append(cell_codes(stratum, feature, places[counted, at], bins[counted, at]))
+    codes, counts = np.unique(np.concatenate(found), return_counts=True)
+    by_kind = [(cell_codes(POOLED, Feature.REFUSED, 0, np.array([at])), count) for at, count in enumerate(refused)]
+    extra = [(code, count) for code, count in by_kind if count]
+    codes = np.concatenate((codes, *(code for code, _ in extra)))
+    return codes, np.concatenate((counts, np.array([count for _, count in extra], dtype=np.int64)))

@@ -1,0 +1,147 @@
+"""The life of alerts: raised, revised when something of weight has changed, resolved."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from streamer.detection.cluster import HOUR_MS, Cluster
+from streamer.detection.evidence import EvidenceItem
+from streamer.detection.lead_book import LeadBook
+from streamer.detection.limits import LimitBook
+from streamer.detection.records import ActiveHour, Alert, Decision, SharedValue
+from streamer.detection.settings import DetectionSettings
+from streamer.detection.verdict import decide, more_severe, sentence
+
+MAX_ACCOUNTS = 1000
+MAX_LINKS = 50
+
+
+class AlertBook:
+    """The newest revision of every alert that fires."""
+
+    def __init__(self, settings: DetectionSettings, limits: LimitBook) -> None:
+        self.settings = settings
+        self._limits = limits
+        self._alerts: dict[str, Alert] = {}
+
+    @property
+    def firing(self) -> list[Alert]:
+        """The alerts that fire now, each as last revised."""
+        return [alert for alert in self._alerts.values() if alert.status == "firing"]
+
+    def revise(self, cluster: Cluster, book: LeadBook, tests_per_day: float, now_ms: int) -> list[Decision]:
+        """Raise, or bring up to date, the alert of a cluster; nothing while nothing of weight has changed."""
+        known = self._alerts.get(cluster.cluster_id)
+        alert = self._describe(cluster, known, book, tests_per_day, now_ms)
+        decisions: list[Decision] = []
+        if known is None or self._changed(known, alert):
+            self._alerts[cluster.cluster_id] = alert
+            decisions.append(alert)
+        names = [account.account_id for account in cluster.accounts.values()]
+        decisions += self._limits.propose(self._alerts[cluster.cluster_id], names, now_ms)
+        return decisions
+
+    def _changed(self, known: Alert, alert: Alert) -> bool:
+        settings = self.settings.alert
+        if known.status != alert.status or known.severity != alert.severity:
+            return True
+        if alert.account_count >= known.account_count * (1 + settings.growth_ratio):
+            return True
+        waited = alert.updated_at - known.updated_at >= settings.update_every_s * 1000
+        more = alert.request_count >= known.request_count * (1 + settings.growth_ratio)
+        return waited and (more or alert.account_count != known.account_count)
+
+    def _severity(self, cluster: Cluster, claimed: str | None, known: Alert | None) -> str:
+        severity = claimed or "info"
+        if cluster.kind == "account":
+            burst = cluster.strongest().evidence[0]
+            loud = burst.observed >= self.settings.alert.account_warning_ratio * burst.expected
+            severity = "warning" if loud else "info"
+        return severity if known is None else more_severe(severity, known.severity)
+
+    def _describe(
+        self, cluster: Cluster, known: Alert | None, book: LeadBook, tests_per_day: float, now_ms: int
+    ) -> Alert:
+        strongest = cluster.strongest()
+        verdict = decide(strongest.log10_p, tests_per_day, self.settings.alert)
+        severity = self._severity(cluster, verdict.severity, known)
+        accounts = sorted(cluster.accounts.values(), key=lambda account: (-account.score, account.account_id))
+        requests = sum(account.requests for account in accounts)
+        evidence = tuple(strongest.evidence)
+        links = shared_values(cluster, book)
+        summary = (
+            sentence(len(accounts), requests, list(dict.fromkeys(link.kind for link in links)), evidence)
+            if cluster.kind == "cluster"
+            else f"Account {accounts[0].account_id}: {evidence[0].statement}."
+        )
+        limits = severity in self.settings.limit.severities
+        limited = sum(self._limits.allowed(account.account_id) for account in accounts) if limits else 0
+        return Alert(
+            alert_id=f"a-{cluster.cluster_id[2:]}",
+            revision=1 if known is None else known.revision + 1,
+            status="firing",
+            kind=cluster.kind,
+            severity=severity,
+            summary=summary,
+            cluster_id=cluster.cluster_id if cluster.kind == "cluster" else None,
+            started_at=cluster.started_ms(),
+            detected_at=now_ms if known is None else known.detected_at,
+            updated_at=now_ms,
+            resolved_at=None,
+            score=round(-strongest.log10_p, 3),
+            false_alarm_rate=verdict.false_alarm_rate,
+            account_count=len(accounts),
+            accounts=tuple(account.account_id for account in accounts[:MAX_ACCOUNTS]),
+            request_count=requests,
+            output_tokens=sum(account.output_tokens for account in accounts),
+            models=tuple(sorted({model for account in accounts for model in account.models})),
+            evidence=evidence,
+            limits_proposed=min(limited, self.settings.limit.max_accounts),
+            runbook=self.settings.alert.runbook,
+            links=links,
+            timeline=tuple(ActiveHour(hour * HOUR_MS, requests, active) for hour, requests, active in cluster.hours),
+        )
+
+    def resolve(self, cluster: Cluster, now_ms: int, why: str) -> list[Decision]:
+        """End the alert of a cluster, and the limits that rest on it."""
+        alert = self._alerts.pop(cluster.cluster_id, None)
+        if alert is None:
+            return []
+        resolved = replace(
+            alert,
+            revision=alert.revision + 1,
+            status="resolved",
+            updated_at=now_ms,
+            resolved_at=now_ms,
+            summary=f"{alert.summary} Resolved: {why}.",
+            limits_proposed=0,
+        )
+        return [resolved, *self._limits.lift(alert.alert_id, now_ms)]
+
+    def snapshot(self) -> list[Any]:
+        """Plain data from which `restore` makes the same book."""
+        return [[name, [getattr(alert, part) for part in _FIELDS]] for name, alert in self._alerts.items()]
+
+    def restore(self, state: list[Any]) -> None:
+        """Take over what `snapshot` gave."""
+        self._alerts = {name: _alert_from(plain) for name, plain in state}
+
+
+def shared_values(cluster: Cluster, book: LeadBook) -> tuple[SharedValue, ...]:
+    """Give the values that bind a cluster, those with the most of its accounts first."""
+    counts = {key: book.count(key, cluster.accounts) for key in cluster.links}
+    found = [SharedValue(cluster.links[key].kind, cluster.links[key].value, n) for key, n in counts.items() if n > 1]
+    return tuple(sorted(found, key=lambda value: (-value.account_count, value.kind, value.value))[:MAX_LINKS])
+
+
+_FIELDS = tuple(Alert.__dataclass_fields__)
+
+
+def _alert_from(plain: list[Any]) -> Alert:
+    values = dict(zip(_FIELDS, plain, strict=True))
+    for name in ("accounts", "models"):
+        values[name] = tuple(values[name])
+    for name, kind in (("evidence", EvidenceItem), ("links", SharedValue), ("timeline", ActiveHour)):
+        values[name] = tuple(kind(*item) for item in values[name])
+    return Alert(**values)

@@ -1,0 +1,63 @@
+"""Everything that all partitions told of one window, put together in an order that does not depend on who told it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from streamer.detection.evidence import PROMPT, USE, ActiveAccounts, keys_of
+from streamer.detection.links import TEMPLATE, TEMPLATE_KEYS, Keys, Link
+from streamer.detection.open_window import BY_HASH
+from streamer.detection.profile import ROW, Rows
+
+
+class Gathering:
+    """The active accounts of a window by key, the prompts they sent, and who used which link value.
+
+    `keys` and `owners` (places in `rows`) run side by side: identities first, then templates.
+    """
+
+    def __init__(self, parts: Sequence[ActiveAccounts], *, templates: bool = True) -> None:
+        rows = np.concatenate([part.table() for part in parts]) if parts else np.zeros(0, dtype=ROW)
+        ids = [name for part in parts for name in part.account_ids]
+        models = [part.models for part in parts for _ in part.account_ids]
+        keys, first, place = np.unique(rows["key"], return_index=True, return_inverse=True)
+        self.rows: Rows = rows[first]
+        self.account_ids = [ids[at] for at in first.tolist()]
+        self.models = [
+            models[at][number] for at, number in zip(first.tolist(), self.rows["model"].tolist(), strict=True)
+        ]
+        self.account_keys: Keys = keys
+        shift = np.cumsum([0, *(len(part.account_ids) for part in parts)])
+        self._links = [link for part in parts for link in part.links]
+        uses, prompts = [np.zeros(0, dtype=USE)], [np.zeros(0, dtype=PROMPT)]
+        links = 0
+        for part, begin in zip(parts, shift.tolist(), strict=False):
+            used, asked = np.frombuffer(part.uses, dtype=USE).copy(), np.frombuffer(part.prompts, dtype=PROMPT).copy()
+            used["link"] += links
+            links += len(part.links)
+            used["owner"] = place[used["owner"] + begin]
+            asked["owner"] = place[asked["owner"] + begin]
+            uses.append(used)
+            prompts.append(asked)
+        used = np.concatenate(uses)
+        of_links = np.array([link.key for link in self._links], dtype=np.uint64)[used["link"]]
+        by_owner = np.lexsort((of_links, used["owner"]))
+        self._used = used["link"][by_owner]
+        asked = np.concatenate(prompts)
+        self.prompts: Rows = asked[np.lexsort((asked["value"], asked["owner"]))]
+        self._hashed: Rows = self.prompts[(self.prompts["kind"] == BY_HASH) & templates]
+        template_keys = keys_of(self._hashed)[:, :TEMPLATE_KEYS]
+        self.keys: Keys = np.concatenate((of_links[by_owner], template_keys.ravel()))
+        self.owners: npt.NDArray[np.int64] = np.concatenate(
+            (used["owner"][by_owner], np.repeat(self._hashed["owner"], TEMPLATE_KEYS))
+        ).astype(np.int64)
+
+    def link(self, at: int) -> Link:
+        """Give the link of an entry of `keys`."""
+        if at < len(self._used):
+            return self._links[int(self._used[at])]
+        number, pair = divmod(at - len(self._used), TEMPLATE_KEYS)
+        return Link(int(self.keys[at]), TEMPLATE, f"{int(self._hashed['value'][number]):016x}/{pair}")

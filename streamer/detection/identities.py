@@ -1,0 +1,160 @@
+"""Who the accounts of a window say they are: plan, organization, models, what they may share, what they asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from streamer.detection.account_learning import Segments
+from streamer.detection.evidence import PROMPT, USE
+from streamer.detection.links import Identity, Link, links_of, stable_key
+from streamer.detection.open_window import BY_SHAPE, NO_PROMPT, Columns, Ints
+from streamer.detection.profile import Rows
+
+MAX_PROMPTS = 256
+MAX_IDENTITIES = 32
+CACHE = 50_000
+
+
+class _Facts(NamedTuple):
+    """What one identity says."""
+
+    order: int
+    stratum: int
+    organization: int
+    created_ms: int
+    links: Ints
+
+
+class Who(NamedTuple):
+    """What is known of each account of a window, side by side, and who uses which of the `links`."""
+
+    stratum: Ints
+    organization: Ints
+    created_ms: Ints
+    links: list[Link]
+    uses: Rows
+
+
+class Identities:
+    """Reads identities; remembers those seen lately, for nearly all come again."""
+
+    def __init__(self, strata: Sequence[str], disabled_kinds: Sequence[str] = ()) -> None:
+        self._strata = {name: number for number, name in enumerate(strata, 1)}
+        self._other = len(strata) + 1
+        self._disabled = frozenset(disabled_kinds)
+        self._known: dict[tuple[Any, ...], _Facts] = {}
+        self._links: list[Link] = []
+        self._numbers: dict[int, int] = {}
+
+    def _facts(self, said: tuple[Any, ...]) -> _Facts:
+        identity = Identity._make(said[:-1])
+        links = [self._number(link) for link in links_of(identity) if link.kind not in self._disabled]
+        return _Facts(
+            stable_key("identity", repr(said)),
+            self._other if identity.plan is None else self._strata.get(identity.plan, self._other),
+            stable_key("organization", identity.organization_id) if identity.organization_id else 0,
+            identity.account_created_ms or 0,
+            np.array(links, dtype=np.int64),
+        )
+
+    def _number(self, link: Link) -> int:
+        number = self._numbers.setdefault(link.key, len(self._links))
+        if number == len(self._links):
+            self._links.append(link)
+        return number
+
+    def of(self, seen: Columns, cut: Segments) -> Who:
+        """Put together what the requests of each account say; where they differ, the same is taken in any order."""
+        if len(self._known) >= CACHE:
+            self._known, self._links, self._numbers = {}, [], {}
+        known = self._known
+        for identity in seen.identities:
+            if identity not in known:
+                known[identity] = self._facts(identity)
+        facts = [known[identity] for identity in seen.identities]
+        order = np.array([fact.order for fact in facts], dtype=np.uint64)
+        places = np.empty(len(seen.account_ids), dtype=np.int64)
+        places[cut.accounts] = np.arange(len(cut.accounts))
+        pairs = np.unique(places[seen.account] * len(facts) + seen.identity)
+        owner, said = pairs // len(facts), pairs % len(facts)
+        by_order = np.lexsort((order[said], owner))
+        owner, said = owner[by_order], said[by_order]
+        starts = np.searchsorted(owner, np.arange(len(cut.accounts)))
+        stratum, organization, created = (
+            np.array([fact[part] for fact in facts], dtype=kind)[said]
+            for part, kind in ((1, np.int64), (2, np.uint64), (3, np.int64))
+        )
+        created = np.where(created > 0, created, np.iinfo(np.int64).max)
+        earliest = np.minimum.reduceat(created, starts)
+        # A plan that is named goes before one that is not.
+        plan = np.maximum.reduceat(np.where(stratum == self._other, 0, stratum), starts)
+        kept = np.arange(len(owner)) - starts[owner] < MAX_IDENTITIES
+        links, uses = self._uses(owner[kept], said[kept], facts)
+        return Who(
+            np.where(plan == 0, self._other, plan),
+            np.maximum.reduceat(organization, starts),
+            np.where(earliest == np.iinfo(np.int64).max, 0, earliest),
+            links,
+            uses,
+        )
+
+    def _uses(self, owner: Ints, said: Ints, facts: list[_Facts]) -> tuple[list[Link], Rows]:
+        """Give who is on which link, each once, and the links."""
+        lengths = np.array([len(fact.links) for fact in facts])[said]
+        numbers = np.concatenate([facts[at].links for at in said.tolist()])
+        used, place = np.unique(numbers, return_inverse=True)
+        pairs = np.unique(np.repeat(owner, lengths) * max(1, len(used)) + place)
+        uses = np.empty(len(pairs), dtype=USE)
+        uses["owner"], uses["link"] = np.divmod(pairs, max(1, len(used)))
+        return [self._links[number] for number in used.tolist()], uses
+
+
+def models_of(seen: Columns, cut: Segments) -> tuple[Ints, list[tuple[str, ...]]]:
+    """Give the distinct models of each account, in order: places in a list of tuples, and that list."""
+    names = sorted({said[-1] for said in seen.identities})
+    places = {name: at for at, name in enumerate(names)}
+    model = np.array([places[said[-1]] for said in seen.identities], dtype=np.int64)[seen.identity]
+    lowest, highest = np.minimum.reduceat(model, cut.starts), np.maximum.reduceat(model, cut.starts)
+    found = lowest
+    told: list[tuple[str, ...]] = [(name,) for name in names]
+    number = {names: at for at, names in enumerate(told)}
+    for at in np.flatnonzero(lowest != highest).tolist():
+        used = np.unique(model[cut.starts[at] : cut.starts[at] + cut.counts[at]]).tolist()
+        several = tuple(names[place] for place in used)
+        found[at] = number.setdefault(several, len(told))
+        if found[at] == len(told):
+            told.append(several)
+    return found, told
+
+
+def prompts_of(seen: Columns, cut: Segments, start_ms: int) -> Rows:
+    """Give the prompts of each account, each once: when it was first sent and when it was first refused."""
+    asked = np.flatnonzero(seen.prompt_kind != NO_PROMPT)
+    owner = np.repeat(np.arange(len(cut.starts)), cut.counts)[asked]
+    value, refused = seen.prompt[asked], seen.refused[asked].astype(np.bool_)
+    offset = (seen.time_ms[asked] - start_ms).astype(np.int64)
+    order = np.lexsort((offset, value, owner))
+    owner, value, refused, offset = owner[order], value[order], refused[order], offset[order]
+    begins = np.concatenate(([True], (owner[1:] != owner[:-1]) | (value[1:] != value[:-1])))[: len(owner)]
+    starts = np.flatnonzero(begins)
+    prompts = np.zeros(len(starts), dtype=PROMPT)
+    if not len(starts):
+        return prompts
+    never = np.iinfo(np.int32).max
+    earliest = np.minimum.reduceat(np.where(refused, offset, never), starts)
+    prompts["value"], prompts["owner"], prompts["first_ms"] = value[starts], owner[starts], offset[starts]
+    prompts["refused_ms"] = np.where(earliest == never, -1, earliest)
+    prompts["kind"] = seen.prompt_kind[asked][order][starts]
+    first_of_owner = np.searchsorted(prompts["owner"], prompts["owner"])
+    kept: Rows = prompts[np.arange(len(prompts)) - first_of_owner < MAX_PROMPTS]
+    return kept
+
+
+def refused_in(prompts: Rows) -> tuple[int, int]:
+    """Count the refused prompts with a hash, and those known by their shape only."""
+    refused = prompts["refused_ms"] >= 0
+    by_shape = int((refused & (prompts["kind"] == BY_SHAPE)).sum())
+    return int(refused.sum()) - by_shape, by_shape

@@ -1,0 +1,123 @@
+"""All leads of late: which accounts each ties together, and who handed requests to whom."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable
+from typing import Any, NamedTuple
+
+from streamer.detection.evidence import HandOff, Lead
+from streamer.detection.links import Link
+from streamer.detection.settings import DetectionSettings
+
+FORGET_EVERY = 6
+
+
+class Tie(NamedTuple):
+    """The newest lead on one link value."""
+
+    lead: Lead
+    window: int
+    keys: frozenset[int]
+
+
+class LeadBook:
+    """Remembers leads as long as groups, and hand-offs for `hand_off_memory_s`; a later lead takes an earlier one's place."""
+
+    def __init__(self, settings: DetectionSettings) -> None:
+        self._settings = settings
+        self._tie_windows = settings.window.windows(settings.link.idle_s)
+        self._pass_windows = settings.window.windows(settings.group.hand_off_memory_s)
+        self.ties: dict[int, Tie] = {}
+        self._of_account: defaultdict[int, set[int]] = defaultdict(set)
+        self.hand_offs: list[tuple[int, HandOff]] = []
+        self._forgot = -1
+        self._partners: defaultdict[int, Counter[int]] = defaultdict(Counter)
+
+    def add(self, lead: Lead, window: int) -> None:
+        """Take in a lead."""
+        self._drop(lead.link.key)
+        tie = self.ties[lead.link.key] = Tie(lead, window, frozenset(lead.keys().tolist()))
+        for key in tie.keys:
+            self._of_account[key].add(lead.link.key)
+
+    def pass_on(self, found: HandOff, window: int) -> None:
+        """Take in a hand-off."""
+        self.hand_offs.append((window, found))
+        self._partners[found.giver][found.taker] += 1
+        self._partners[found.taker][found.giver] += 1
+
+    def forget(self, window: int) -> None:
+        """Drop what is too old at a window; looked for once in `FORGET_EVERY` windows."""
+        if window // FORGET_EVERY == self._forgot:
+            return
+        self._forgot = window // FORGET_EVERY
+        for key in [key for key, tie in self.ties.items() if tie.window < window - self._tie_windows]:
+            self._drop(key)
+        kept = [(at, found) for at, found in self.hand_offs if at >= window - self._pass_windows]
+        if len(kept) < len(self.hand_offs):
+            self.hand_offs = []
+            self._partners.clear()
+            for at, found in kept:
+                self.pass_on(found, at)
+
+    def _drop(self, key: int) -> None:
+        tie = self.ties.pop(key, None)
+        for account in tie.keys if tie is not None else ():
+            held = self._of_account[account]
+            held.discard(key)
+            if not held:
+                del self._of_account[account]
+
+    def overlapping(self, accounts: Iterable[int]) -> Counter[int]:
+        """Give the link values that accounts are on, and how many of them are on each."""
+        counts: Counter[int] = Counter()
+        for account in accounts:
+            if account in self._of_account:
+                counts.update(self._of_account[account])
+        return counts
+
+    def partners(self, accounts: frozenset[int]) -> set[int]:
+        """Give the accounts outside that passed a request to one of `accounts`, or took one from it."""
+        return {other for account in accounts for other in self._partners.get(account, ())} - accounts
+
+    def passed(self, some: frozenset[int], accounts: frozenset[int]) -> int:
+        """Count the hand-offs between `some` of these `accounts` and all of them."""
+        total = within = 0
+        for account in some:
+            for other, count in self._partners.get(account, {}).items():
+                total += count if other in accounts else 0
+                within += count if other in some else 0
+        return total - within // 2
+
+    def passers(self, accounts: frozenset[int]) -> list[int]:
+        """Give those of some accounts that passed a request to another of them, or took one over."""
+        return sorted(key for key in accounts if not accounts.isdisjoint(self._partners.get(key, ())))
+
+    def passing_accounts(self) -> set[int]:
+        """Give all accounts that took part in a hand-off."""
+        return set(self._partners)
+
+    def count(self, key: int, accounts: Container[int]) -> int:
+        """Count how many of some accounts are on a link value, as far as it is remembered."""
+        tie = self.ties.get(key)
+        return 0 if tie is None else sum(account in accounts for account in tie.keys)
+
+    def ties_of(self, account: int) -> list[Link]:
+        """Give the link values that tie an account, by key."""
+        return [self.ties[key].lead.link for key in sorted(self._of_account.get(account, ()))]
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain data from which `restore` makes the same book."""
+        ties = [[list(tie.lead.link), tie.lead.members, tie.lead.log10_p, tie.window] for tie in self.ties.values()]
+        return {"ties": ties, "hand_offs": [[window, list(found)] for window, found in self.hand_offs]}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `snapshot` gave."""
+        self.ties, self.hand_offs = {}, []
+        self._of_account.clear()
+        self._partners.clear()
+        for link, members, log10_p, window in state["ties"]:
+            self.add(Lead(Link(*link), members, log10_p), window)
+        for window, found in state["hand_offs"]:
+            self.pass_on(HandOff(*found), window)

@@ -1,0 +1,201 @@
+"""Groups that overlap, taken together: weak links add up, as long as what they add fits.
+
+A scheduler's accounts share now this, now that: a card here, an address block there, a prompt. Each of these groups alone
+may be too small to be improbable. A union grows from a seed by the ties that overlap it, and takes one in only if the
+traces of control in the whole do not become weaker by it: strangers dilute them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from streamer.detection.group import Passing, Table, evenness_log10, passing_log10, typicality
+from streamer.detection.lead_book import LeadBook, Tie
+from streamer.detection.links import IDENTITY, Link
+from streamer.detection.member_table import MemberTable
+from streamer.detection.passing_rate import PassingRate
+from streamer.detection.profile import PROFILE, Feature
+from streamer.detection.settings import DetectionSettings
+
+MAX_ROUNDS = 4
+MAX_TRIALS = 40
+SLACK = 0.05
+MAX_NEW_RATIO = 0.67
+_VOLUME = PROFILE.index(Feature.VOLUME)
+Keys = frozenset[int]
+
+
+class Union(NamedTuple):
+    """Accounts that belong together by ties; `trials` is how many ties were tried in its making.
+
+    `core` holds those that handed a request to another of them, or took one over, where there are enough.
+    """
+
+    table: Table
+    core: Table
+    passing: Passing
+    links: list[Link]
+    trials: int
+
+
+class _Facts(NamedTuple):
+    """What the traces of control need to know of an account."""
+
+    volume: int
+    usual: float
+    refused: int
+    organization: int
+
+
+class _State(NamedTuple):
+    """A union in the making, with the sums from which its strength follows."""
+
+    keys: Keys
+    tied: Keys
+    passed: int
+    volume: int
+    squares: int
+    usual: float
+    refused: int
+    strength: float
+
+
+_EMPTY = _State(frozenset(), frozenset(), 0, 0, 0, 0.0, 0, 0.0)
+
+
+class Grower:
+    """Grows unions for one window."""
+
+    def __init__(
+        self, settings: DetectionSettings, book: LeadBook, members: MemberTable, rate: PassingRate, window: int
+    ) -> None:
+        self._settings = settings
+        self._book = book
+        self._members = members
+        self._rate = rate.at(window)
+        self._refused = rate.recently_refused(window)
+        self._oldest = window - settings.window.windows(settings.link.horizon_s)
+        self._known: dict[int, _Facts | None] = {}
+
+    def grow(self, seed: Iterable[int], links: Iterable[Link] = ()) -> Union:
+        """Grow from accounts, of which `links` are known to bind some."""
+        used = {link.key: link for link in links if link.key in self._book.ties}
+        state = self._with(_EMPTY, self._fresh(seed), self._fresh(self._on(used)))
+        trials = 0
+        for _ in range(MAX_ROUNDS):
+            before = state.keys
+            for key in self._adjacent(state.keys, used):
+                if trials >= MAX_TRIALS:
+                    break
+                tie = self._book.ties[key]
+                on_it = self._fresh(tie.keys)
+                more = on_it - state.keys
+                tied = self._with(state, frozenset(), on_it)
+                trial = self._with(tied, more, on_it)
+                if more:
+                    trials += 1
+                    if trial.strength > tied.strength + SLACK or not self._fits(state.keys, more, tie, len(on_it)):
+                        continue
+                state = trial
+                used[key] = tie.lead.link
+            state = self._with(state, self._fitting_partners(state.keys), frozenset())
+            if state.keys == before:
+                break
+        table = Table(self._members.of(sorted(state.keys)))
+        return Union(table, self._core(state.keys), self._passing(state), list(used.values()), trials)
+
+    def _on(self, links: Iterable[int]) -> Keys:
+        return frozenset(key for link in links for key in self._book.ties[link].keys)
+
+    def _adjacent(self, keys: Keys, used: dict[int, Link]) -> list[int]:
+        """Give the ties that overlap enough, those that overlap most first."""
+        enough = self._settings.group.tie_overlap
+        ties = self._book.ties
+        found = [
+            (-count / len(ties[key].keys), key)
+            for key, count in self._book.overlapping(keys).items()
+            if count >= enough and key not in used
+        ]
+        return [key for _, key in sorted(found)]
+
+    def _fits(self, keys: Keys, more: Keys, tie: Tie, on_it: int) -> bool:
+        """Whether accounts of a tie may join: most must be as typical of the union as its own accounts are.
+
+        Of a tie that strangers may have too, a good part must be in it already.
+        """
+        if len(keys) < self._settings.group.min_accounts:
+            return True
+        if tie.lead.link.kind not in IDENTITY and len(more) > MAX_NEW_RATIO * on_it:
+            return False
+        fit = typicality(Table(self._members.of(more)), self._core(keys))
+        return bool(3 * int((fit > 0).sum()) >= 2 * len(fit))
+
+    def _core(self, keys: Keys) -> Table:
+        """Give those of a union that passed requests on: surely of one hand, where there are enough; else all of it."""
+        passers = self._book.passers(keys)
+        enough = len(passers) >= self._settings.group.min_accounts
+        return Table(self._members.of(passers if enough else sorted(keys)))
+
+    def _fitting_partners(self, keys: Keys) -> Keys:
+        """Give the accounts that hand-offs join to the union, but for those that are not at all like it."""
+        partners = sorted(self._fresh(self._book.partners(keys)))
+        if not partners or len(keys) < self._settings.group.min_accounts:
+            return frozenset(partners)
+        fit = typicality(Table(self._members.of(partners)), self._core(keys)).tolist()
+        return frozenset(key for key, score in zip(partners, fit, strict=True) if score > 0)
+
+    def _fresh(self, keys: Iterable[int]) -> Keys:
+        """Give those of some accounts that were active of late."""
+        wanted = list(keys)
+        unknown = [key for key in wanted if key not in self._known]
+        if unknown:
+            self._known.update(dict.fromkeys(unknown))
+            rows = self._members.of(unknown)
+            rows = rows[rows["window"] > self._oldest]
+            columns = (rows["bins"][:, _VOLUME], rows["usual"], rows["refused"], rows["organization"])
+            facts = map(_Facts, *(column.tolist() for column in columns))
+            self._known.update(zip(rows["key"].tolist(), facts, strict=True))
+        return frozenset(key for key in wanted if self._known[key] is not None)
+
+    def _with(self, state: _State, more: Keys, tied: Keys) -> _State:
+        """Give a union with more accounts in it."""
+        more -= state.keys
+        keys = state.keys | more
+        facts = [fact for key in more if (fact := self._known[key]) is not None]
+        grown = _State(
+            keys,
+            state.tied | (tied & keys),
+            state.passed + self._book.passed(more, keys),
+            state.volume + sum(fact.volume for fact in facts),
+            state.squares + sum(fact.volume * fact.volume for fact in facts),
+            state.usual + sum(sorted(fact.usual for fact in facts)),
+            state.refused + sum(fact.refused for fact in facts),
+            0.0,
+        )
+        return grown._replace(strength=self._strength(grown))
+
+    def _strength(self, state: _State) -> float:
+        """Give the log10 probability of the traces of control; a group that one organization answers for has none."""
+        settings = self._settings.group
+        count = len(state.keys)
+        owners = Counter(fact.organization for key in state.keys if (fact := self._known[key]) is not None)
+        del owners[0]
+        if owners and max(owners.values()) >= settings.organization_ratio * count:
+            return 0.0
+        even = 0.0
+        if count >= settings.min_accounts and state.usual == state.usual:
+            squares = state.squares - state.volume * state.volume / count + (count - 1) / 12
+            even = evenness_log10(count - 1, squares / (state.usual / count * settings.evenness_floor_ratio))
+        return even + passing_log10(self._passing(state))
+
+    def _passing(self, state: _State) -> Passing:
+        """Count the hand-offs within; those without which accounts would not be in it are no evidence about it.
+
+        Beyond the population's rate they are: so many in so little time, whoever made them.
+        """
+        attached = len(state.keys) - len(state.tied)
+        own = Passing(max(0, state.passed - attached), self._rate * max(1, state.refused))
+        everyone = Passing(state.passed, self._rate * self._refused)
+        return min(own, everyone, key=passing_log10) if attached else own
