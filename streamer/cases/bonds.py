@@ -7,12 +7,14 @@ and the overlaps between both, so the answer has the same size whatever the camp
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 from streamer.cases.case import Case
 from streamer.cases.records import kind_and_value
+from streamer.cases.templates import template_names
 
 SHOWN_VALUES = 8
 NONE = -2
@@ -55,52 +57,86 @@ class Overlap(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Bonds:
-    """All kinds, that with the fewest groups first, and the overlaps of each with the next. `accounts` were counted."""
+    """All kinds, those that bind most of the accounts first, and the overlaps of each with the next.
+
+    `accounts` were counted; `names` has the links of members that are told under another name.
+    """
 
     accounts: int
     kinds: tuple[BondKind, ...]
     overlaps: tuple[Overlap, ...]
+    names: Mapping[str, str]
 
 
 def bonds_of(case: Case, shown_values: int = SHOWN_VALUES) -> Bonds:
     """Add up the ties of the members; where they tell none, what the alert says of its values."""
-    ties = Counter(frozenset(member.links) for member in case.live_members)
+    names = names_of(case)
+    ties = _ties(case, names)
     if not any(ties):
-        return _as_alerted(case, shown_values)
+        return _as_alerted(case, names, shown_values)
     counts = _counts(ties)
-    order = sorted(counts, key=lambda kind: (len(counts[kind]), kind))
-    largest = {kind: _top(counts[kind], shown_values) for kind in order}
-    rows = _rows(ties, largest)
+    rows = _rows(ties, {kind: _top(counts[kind], shown_values) for kind in counts})
     sizes: Counter[Bucket] = Counter()
     for buckets, weight in rows:
         for kind, inside in buckets.items():
             for number in inside:
                 sizes[kind, number] += weight
-    kinds = [_kind(kind, counts[kind], largest[kind], sizes[kind, REST], sizes[kind, NONE]) for kind in order]
-    return Bonds(ties.total(), tuple(kinds), _overlaps(rows, order))
+    # What binds most comes first, and among that what has the fewest groups.
+    half = ties.total() / 2
+    order = sorted(counts, key=lambda kind: (sizes[kind, NONE] > half, len(counts[kind]), kind))
+    kinds = [
+        _kind(kind, counts[kind], _top(counts[kind], shown_values), sizes[kind, REST], sizes[kind, NONE])
+        for kind in order
+    ]
+    return Bonds(ties.total(), tuple(kinds), _overlaps(rows, order), names)
 
 
 def shared_values(case: Case, at_least: int = 2) -> list[Bond]:
     """Every value that binds at least so many accounts, that with the most first."""
-    ties = Counter(frozenset(member.links) for member in case.live_members)
-    found = {(kind, value): n for kind, values in _counts(ties).items() for value, n in values.items()}
-    for link in case.alert.links:
-        key = (link.kind, link.value)
-        found[key] = max(found.get(key, 0), link.account_count)
+    names = names_of(case)
+    counts = _counts(_ties(case, names))
+    found = {(kind, value): n for kind, values in counts.items() for value, n in values.items()}
+    for key, count in _alerted(case, names).items():
+        found[key] = max(found.get(key, 0), count)
     bonds = [Bond(kind, value, n) for (kind, value), n in found.items() if n >= at_least]
     return sorted(bonds, key=lambda bond: (-bond.account_count, bond.kind, bond.value))
 
 
-def _as_alerted(case: Case, shown_values: int) -> Bonds:
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
+def names_of(case: Case) -> dict[str, str]:
+    """What the links of a case are called where that is not what they are."""
+    links: Counter[str] = Counter()
+    for member in case.live_members:
+        links.update(member.links)
     for link in case.alert.links:
-        counts[link.kind][link.value] = link.account_count
+        links[f"{link.kind}:{link.value}"] += link.account_count
+    return template_names(links)
+
+
+def _ties(case: Case, names: Mapping[str, str]) -> Counter[frozenset[str]]:
+    """The members by what they are tied with."""
+    return Counter(frozenset(names.get(link, link) for link in member.links) for member in case.live_members)
+
+
+def _alerted(case: Case, names: Mapping[str, str]) -> dict[tuple[str, str], int]:
+    """The values of the alert; one told under several names binds at least as many accounts as its largest part."""
+    found: dict[tuple[str, str], int] = {}
+    for link in case.alert.links:
+        name = f"{link.kind}:{link.value}"
+        key = kind_and_value(names[name]) if name in names else (link.kind, link.value)
+        found[key] = max(found.get(key, 0), link.account_count)
+    return found
+
+
+def _as_alerted(case: Case, names: Mapping[str, str], shown_values: int) -> Bonds:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for (kind, value), count in _alerted(case, names).items():
+        counts[kind][value] = count
     kinds = []
     for kind in sorted(counts, key=lambda kind: (len(counts[kind]), kind)):
         shown = _top(counts[kind], shown_values)
         rest = sum(n for value, n in counts[kind].items() if value not in shown)
         kinds.append(_kind(kind, counts[kind], shown, rest, 0))
-    return Bonds(case.alert.account_count, tuple(kinds), ())
+    return Bonds(case.alert.account_count, tuple(kinds), (), names)
 
 
 def _counts(ties: Counter[frozenset[str]]) -> dict[str, Counter[str]]:

@@ -6,8 +6,10 @@ import csv
 import io
 from collections.abc import Iterator
 
+from streamer.cases.bonds import names_of
 from streamer.cases.case import Case
 from streamer.cases.indicators import indicators_of
+from streamer.cases.templates import renamed
 
 COLUMNS = (
     "record",
@@ -50,6 +52,7 @@ def _rows(case: Case, *, pseudonymized: bool) -> Iterator[dict[str, object]]:
             "account_count": found.account_count,
             **about,
         }
+    names = names_of(case)
     for member in sorted(case.members, key=lambda member: (-member.score, member.account_id)):
         limit = case.limits.get(member.account_id)
         yield {
@@ -63,7 +66,7 @@ def _rows(case: Case, *, pseudonymized: bool) -> Iterator[dict[str, object]]:
             "request_count": member.request_count,
             "output_tokens": member.output_tokens,
             "evidence": " ".join(member.evidence),
-            "links": " ".join(member.links),
+            "links": " ".join(renamed(member.links, names)),
             "limit": f"{limit.limit.action} {limit.state}" if limit else "",
             "limit_expires_at": limit.limit.expires_at if limit else "",
             **about,

@@ -15,7 +15,8 @@ from streamer.cases.bonds import NONE, REST, BondKind, Bonds
 from streamer.cases.case import Case, LimitState
 from streamer.cases.explanation import Explained, Explanation, surest
 from streamer.cases.records import MemberRecord, hour_text, kind_and_value
-from streamer.cases.wording import improbability, kind_name, moment, number, per_day, printable, value_name
+from streamer.cases.templates import renamed
+from streamer.cases.wording import counted, improbability, kind_name, moment, number, per_day, printable, value_name
 
 COLOURS = {"critical": "red", "warning": "yellow", "info": "blue"}
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
@@ -58,7 +59,7 @@ def _account(explained: Explained, limit: LimitState | None) -> Iterator[Rendera
 def _ties(bonds: Bonds, member: MemberRecord) -> Table:
     sizes = {(bond.kind, bond.value): bond.account_count for kind in bonds.kinds for bond in kind.largest}
     table = Table.grid(padding=(0, 2))
-    for kind, value in map(kind_and_value, member.links):
+    for kind, value in map(kind_and_value, renamed(member.links, bonds.names)):
         count = sizes.get((kind, value))
         shared = f"with {count - 1:,} others" if count else ""
         table.add_row(Text(kind_name(kind)), Text(value_name(kind, value)), Text(shared, style="dim"))
@@ -185,13 +186,13 @@ def _branch(tree: Tree, bonds: Bonds, kind: BondKind, after: BondKind | None) ->
     if kind.rest_values:
         branch.add(
             Text(
-                f"… {kind.rest_values:,} smaller values bind {kind.rest_accounts:,} accounts, "
+                f"… {counted(kind.rest_values, 'smaller value')} on {counted(kind.rest_accounts, 'account')}, "
                 f"{kind.rest_largest:,} at most each",
                 style="dim",
             )
         )
     if kind.without:
-        branch.add(Text(f"… {kind.without:,} accounts have none", style="dim"))
+        branch.add(Text(f"… {counted(kind.without, 'account')} without one", style="dim"))
 
 
 def _members(case: Case) -> Table:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from streamer.cases.case import Case, LimitState
 from streamer.cases.records import MemberRecord, kind_and_value
+from streamer.cases.templates import renamed
 from streamer.cases.wording import kind_name, value_name
 
 PAGE = 50
@@ -78,29 +79,30 @@ def asked_of(query: Mapping[str, str]) -> Asked:
     )
 
 
-def member_page(case: Case, asked: Asked) -> MemberPage:
-    """Filter, sort and cut."""
-    found = [member for member in case.members if _is_shown(case, member, asked)]
+def member_page(case: Case, asked: Asked, names: Mapping[str, str]) -> MemberPage:
+    """Filter, sort and cut; `names` has the links that are told under another name."""
+    found = [member for member in case.members if _is_shown(case, member, asked, names)]
     found.sort(key=lambda member: member.account_id)
     found.sort(key=_KEYS[asked.sort], reverse=asked.down)
     pages = max(1, -(-len(found) // PAGE))
     page = min(max(asked.page, 1), pages)
-    rows = tuple(_row(case, member) for member in found[(page - 1) * PAGE : page * PAGE])
+    rows = tuple(_row(case, member, names) for member in found[(page - 1) * PAGE : page * PAGE])
     return MemberPage(Asked(asked.text, asked.show, asked.sort, asked.down, page), rows, len(found), pages)
 
 
-def _is_shown(case: Case, member: MemberRecord, asked: Asked) -> bool:
+def _is_shown(case: Case, member: MemberRecord, asked: Asked, names: Mapping[str, str]) -> bool:
     if asked.show == "limited":
         limit = case.limits.get(member.account_id)
         if limit is None or not limit.holds:
             return False
     elif asked.show != "all" and (member.status == "member") != (asked.show == "members"):
         return False
-    return not asked.text or asked.text in member.account_id or any(asked.text in link for link in member.links)
+    if not asked.text or asked.text in member.account_id:
+        return True
+    return any(asked.text in link or asked.text in names.get(link, "") for link in member.links)
 
 
-def _row(case: Case, member: MemberRecord) -> Row:
-    ties = tuple(
-        (kind_name(kind), value_name(kind, value)) for kind, value in map(kind_and_value, member.links[:SHOWN_TIES])
-    )
-    return Row(member, case.limits.get(member.account_id), ties, max(0, len(member.links) - SHOWN_TIES))
+def _row(case: Case, member: MemberRecord, names: Mapping[str, str]) -> Row:
+    links = renamed(member.links, names)
+    ties = tuple((kind_name(kind), value_name(kind, value)) for kind, value in map(kind_and_value, links[:SHOWN_TIES]))
+    return Row(member, case.limits.get(member.account_id), ties, max(0, len(links) - SHOWN_TIES))

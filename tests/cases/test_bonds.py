@@ -102,3 +102,21 @@ def test_every_account_is_counted(members: list[tuple[str, ...]], shown: int) ->
         assert kind.rest_accounts == sum(bool(links - shown_links) for links in of_kind)
     if len(bonds.kinds) == 2:
         assert sum(each.account_count for each in bonds.overlaps) >= len(members)
+
+
+def test_variations_of_one_template_are_one_and_another_is_another() -> None:
+    near = "template:6aa9ee66083d1972/0", "template:6aa9ee62083f1962/1", "template:4aa9ee66083519f2/4"
+    other = "template:95561199f7c2e68d/0"
+    case = case_of(near, (near[0],), (near[1], "payment:p"), (other,), (other, near[0]))
+    (template,) = [kind for kind in bonds_of(case).kinds if kind.kind == "template"]
+    assert template.largest == (
+        Bond("template", "6aa9ee66083d1972", 4),
+        Bond("template", "95561199f7c2e68d", 2),
+    )
+    assert shared_values(case) == list(template.largest)
+
+
+def test_an_alert_that_tells_variations_tells_one_template() -> None:
+    links = (SharedLink("template", "6aa9ee66083d1972/0", 60), SharedLink("template", "6aa9ee62083f1962/1", 59))
+    (template,) = bonds_of(case_of((), links=links)).kinds
+    assert template.largest == (Bond("template", "6aa9ee66083d1972", 60),)

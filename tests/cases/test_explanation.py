@@ -41,7 +41,7 @@ def test_a_cluster_is_told_with_its_sentence_evidence_time_links_and_members(lar
     assert "1e-72" in text
     assert "a column is an hour" in text
     assert "prompt template" in text
-    assert "smaller values bind" in text
+    assert "smaller values on" in text
     assert "of them also on" in text
     assert "dismissed by a person" in text
     assert "a class of mine" in text

@@ -37,7 +37,7 @@ def case() -> Case:
 
 
 def names(case: Case, **query: str) -> list[str]:
-    return [row.member.account_id for row in member_page(case, asked_of(query)).rows]
+    return [row.member.account_id for row in member_page(case, asked_of(query), {}).rows]
 
 
 def test_every_account_is_on_one_page_whatever_the_order(case: Case) -> None:
@@ -51,21 +51,21 @@ def test_every_account_is_on_one_page_whatever_the_order(case: Case) -> None:
 def test_they_are_sorted(case: Case) -> None:
     assert names(case, sort="account", down="0")[:2] == ["acct_000", "acct_001"]
     assert names(case, sort="requests")[:2] == ["acct_129", "acct_128"]
-    scores = [row.member.score for row in member_page(case, asked_of({})).rows]
+    scores = [row.member.score for row in member_page(case, asked_of({}), {}).rows]
     assert scores == sorted(scores, reverse=True)
 
 
 def test_they_are_filtered(case: Case) -> None:
     assert names(case, q="acct_01", sort="account", down="0") == [f"acct_{number:03d}" for number in range(10, 20)]
-    assert member_page(case, asked_of({"q": "pf_2"})).found == 43
-    assert member_page(case, asked_of({"show": "left"})).found == 13
+    assert member_page(case, asked_of({"q": "pf_2"}), {}).found == 43
+    assert member_page(case, asked_of({"show": "left"}), {}).found == 13
     assert names(case, show="limited") == ["acct_007"]
     assert names(case, q="nobody") == []
 
 
 @pytest.mark.parametrize("page", ["0", "-1", "99", "x", "9" * 50, "²", ""])
 def test_a_page_that_is_not_there_is_one_that_is(case: Case, page: str) -> None:
-    assert 1 <= member_page(case, asked_of({"page": page})).asked.page <= 3
+    assert 1 <= member_page(case, asked_of({"page": page}), {}).asked.page <= 3
 
 
 def test_addresses_lead_where_they_say(case: Case) -> None:
@@ -75,4 +75,4 @@ def test_addresses_lead_where_they_say(case: Case) -> None:
         parse_qsl(asked.sorted_by("requests"))
     )
     assert asked_of(dict(parse_qsl(asked.sorted_by("account")))).down is False
-    assert member_page(case, asked_of({"sort": "score; drop", "show": "?"})).found == 130
+    assert member_page(case, asked_of({"sort": "score; drop", "show": "?"}), {}).found == 130

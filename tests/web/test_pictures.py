@@ -68,7 +68,7 @@ def test_bars_do_not_lie_on_each_other() -> None:
 
 
 def test_nothing_known_is_nothing_drawn() -> None:
-    assert bonds_picture(Bonds(5, (), ())) is None
+    assert bonds_picture(Bonds(5, (), (), {})) is None
     store = CaseStore()
     store.alert(made_up.alert(updated_at=None, detected_at=None, started_at=None))
     case = store.case(ALERT_ID)
