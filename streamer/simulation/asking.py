@@ -176,7 +176,7 @@ class Asker:
         """Fill what hangs on the account that sends the request, and not on the request."""
         stack = self._accounts.stack[owner, rows["place"]]
         rows["account"] = owner + self._first
-        rows["system"] = self._system(owner, stack)
+        rows["system"] = self._system(owner, stack, self._habits.project(owner, rows["session"]))
         choice = uniform(mix(self._salt, 23, owner))
         own_tools = mix(self._salt, 24, owner)
         common = np.where(_IS_PAGE[stack], mix(7, stack * 0), mix(8, _TOOL_PROMPT[stack]))
@@ -184,7 +184,7 @@ class Asker:
         own = np.where(_IS_PAGE[stack], 0.0, np.where(_IS_TOOL[stack], 1.0, 0.35))
         rows["tools"] = np.where(choice < usual, common, np.where(choice < own, own_tools, 0))
 
-    def _system(self, owner: Integers, stack: Integers) -> Words:
+    def _system(self, owner: Integers, stack: Integers, project: Integers) -> Words:
         kind = self._system_kind[owner].copy()
         page, tool = _IS_PAGE[stack], _IS_TOOL[stack]
         bare = uniform(mix(self._salt, 25, owner)) < 0.4  # noqa: PLR2004 - programs without a system prompt
@@ -194,7 +194,9 @@ class Asker:
         hashed = np.zeros(len(owner), dtype=np.uint64)
         hashed[kind == web] = mix(3, 0)[0]
         hashed = np.where(kind == of_tool, mix(4, _TOOL_PROMPT[stack]), hashed)
-        hashed = np.where(kind == own, mix(self._salt, 26, owner), hashed)
+        written = mix(self._salt, 26, owner)
+        written = np.where(project > 0, mix(written, project), written)
+        hashed = np.where(kind == own, written, hashed)
         return np.where(kind == group, mix(self._salt, 27, self._accounts.group[owner]), hashed)
 
     def _answers(
@@ -233,7 +235,7 @@ class Asker:
         if self._content.retry_flips:
             rows["simhash"] = flipped(rng, rows["simhash"], self._content.retry_flips)
         if not self._content.session_follows:
-            rows["session"] = np.where(taken == owner, rows["session"], mix(rows["session"], taken))
+            rows["session"] = np.where(taken == owner, rows["session"], mix(rows["session"], taken) >> np.uint64(1))
         self._attribute(rows, taken)
         return taken
 

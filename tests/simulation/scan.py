@@ -30,7 +30,19 @@ OPTIONAL: Final = (
     "reasoning_tokens",
 )
 AMOUNTS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "reasoning_tokens", "duration_ms")
-MIXED: Final = ("capability", "language", "model", "status", "max_tokens", "user_agent", "asn", "country")
+MIXED: Final = (
+    "capability",
+    "language",
+    "model",
+    "status",
+    "max_tokens",
+    "user_agent",
+    "asn",
+    "country",
+    "system_prompt_hash",
+    "tools_hash",
+)
+IDS: Final = ("event_id", "account_id", "session_id", "api_key_id", "prompt_simhash")
 FEWEST: Final = 8
 
 Account = dict[str, float]
@@ -82,7 +94,9 @@ def _values(event: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, value
     address = event.get("client_ip", "")
     yield "address block", address.rpartition(".")[0] or address[:14]
-    yield "fields", tuple(sorted(event))
+    yield "fields in their order", tuple(event)
+    for name in IDS:
+        yield f"digits of {name}", (len(event.get(name, "")), event.get(name, "")[-16:-15])
     yield "client", (event.get("user_agent"), event.get("tls_fingerprint"), event.get("asn"))
     yield "milliseconds", event["timestamp"][20:23]
 
