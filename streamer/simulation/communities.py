@@ -44,7 +44,13 @@ COMMUNITIES: Final[dict[str, HonestTraits]] = {
     # Strangers behind the few exits of one virtual private network.
     "vpn": HonestTraits(
         identity=Identity(
-            networks={"vpn": 1.0}, address="shared", lease_days=3.0, second_place=0.3, shared=_PLACE, anywhere=True
+            stacks={"web": 0.45, "mobile": 0.15, "sdk": 0.25, "tool": 0.15},
+            networks={"vpn": 1.0},
+            address="shared",
+            lease_days=3.0,
+            second_place=0.3,
+            shared=_PLACE,
+            anywhere=True,
         ),
         group_size=45,
     ),
@@ -152,5 +158,23 @@ COMMUNITIES: Final[dict[str, HonestTraits]] = {
         event=True,
         stagger_days=0.5,
         fade_days=6.0,
+    ),
+    # One person with two or three free accounts, who goes on with the next one when the first has reached its limit.
+    "several_accounts": HonestTraits(
+        identity=Identity(
+            stacks={"web": 0.8, "mobile": 0.2},
+            networks={"home": 1.0},
+            plans={"free": 0.9, "subscription": 0.1},
+            address="shared",
+            second_place=0.1,
+            shared=_PLACE | {"device", "language", "stack"},
+            disposable_mail=4.0,
+        ),
+        content=Content(limited_ratio=0.05, retry_s=25.0),
+        requests_per_day=12.0,
+        requests_sigma=0.3,
+        group_size=2,
+        days_off=0.2,
+        balanced=True,
     ),
 }

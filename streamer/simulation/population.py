@@ -9,9 +9,11 @@ import numpy as np
 
 from streamer.simulation.identity import DAY_MS, IS_HOME, IS_MOBILE, Membership, found_accounts
 from streamer.simulation.randomness import mix, uniform
+from streamer.simulation.rhythm import HOUR_MS
 
 if TYPE_CHECKING:
     from streamer.simulation.identity import Accounts
+    from streamer.simulation.randomness import Integers
     from streamer.simulation.scenario import HonestClass
     from streamer.simulation.surroundings import Surroundings
     from streamer.simulation.traits import HonestTraits
@@ -48,6 +50,8 @@ def found_class(
     lasts = (traits.group_days or 1000.0) * DAY_MS
     ends = np.minimum(begins + int(lasts), surroundings.end_ms)
     begins = np.minimum(begins, ends)
+    if traits.relieved:
+        _relieve(begins, ends, group, salt, surroundings)
     world = (surroundings.start_ms, surroundings.end_ms)
     accounts = found_accounts(identity, Membership(salt, group, shared), begins, ends, world)
     if surroundings.variety:
@@ -75,7 +79,18 @@ def revision_ms(traits: HonestTraits, wanted: HonestClass, salt: int, surroundin
     return surroundings.start_ms + int((drawn if wanted.start_day is None else wanted.start_day) * DAY_MS)
 
 
-def _groups(count: int, size: int, salt: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _relieve(begins: Integers, ends: Integers, group: Integers, salt: int, surroundings: Surroundings) -> None:
+    """Let each second account of a group stop at some moment of its own, and the others start within the hour."""
+    days = (surroundings.end_ms - surroundings.start_ms) / DAY_MS
+    drawn = 0.25 + 0.6 * uniform(mix(salt, 66, group))
+    moment = surroundings.start_ms + (drawn * days * DAY_MS).astype(np.int64)
+    fresh = np.arange(len(group)) % 2 == 1
+    pause_ms = (uniform(mix(salt, 67, group)) * HOUR_MS / 2).astype(np.int64)
+    begins[fresh] = (moment + pause_ms)[fresh]
+    ends[~fresh] = moment[~fresh]
+
+
+def _groups(count: int, size: int, salt: int) -> Integers:
     """Group of each account; groups are between half and one and a half times the usual size."""
     if size == 1:
         return np.arange(count)
@@ -87,10 +102,10 @@ def _begins(
     traits: HonestTraits,
     name: str,
     wanted: HonestClass,
-    group: np.ndarray[tuple[int], np.dtype[np.int64]],
+    group: Integers,
     salt: int,
     surroundings: Surroundings,
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+) -> Integers:
     if wanted.start_day is not None and traits.revised is None:
         return np.full(len(group), surroundings.start_ms + int(wanted.start_day * DAY_MS))
     if name == "launch_day" and surroundings.launches:

@@ -39,6 +39,8 @@ ClassName = Literal[
     "returning",
     "enterprise_gateway",
     "reseller",
+    "migration",
+    "several_accounts",
 ]
 Fields = Literal["all", "metadata_only", "no_signup", "no_prompt_features", "required_only"]
 ModelName = Literal["meridian-5", "meridian-5-mini"]

@@ -12,7 +12,7 @@ SERVICES: Final[dict[str, HonestTraits]] = {
     "app": HonestTraits(
         identity=Identity(
             stacks=SDK,
-            networks={"cloud": 0.75, "home": 0.15, "office": 0.1},
+            networks={"cloud": 0.66, "home": 0.18, "office": 0.1, "vpn": 0.06},
             plans={"payg": 0.6, "subscription": 0.25, "enterprise": 0.15},
             lease_days=12.0,
             second_place=0.15,
@@ -24,6 +24,8 @@ SERVICES: Final[dict[str, HonestTraits]] = {
             lengths={"conversation": 0.25, "code": 0.1, "context": 0.3, "long": 0.35},
             capabilities=(0.35, 0.2, 0.15, 0.1, 0.05, 0.08, 0.05, 0.02),
             focus=0.4,
+            models=(0.35, 0.2, 0.38, 0.07, 0.0, 0.0),
+            output_shift=0.15,
             template_ratio=0.5,
             templates=4,
             template_flips=10,
@@ -46,7 +48,7 @@ SERVICES: Final[dict[str, HonestTraits]] = {
     "cron": HonestTraits(
         identity=Identity(
             stacks=SDK,
-            networks={"cloud": 0.7, "home": 0.2, "office": 0.1},
+            networks={"cloud": 0.65, "home": 0.2, "office": 0.1, "vpn": 0.05},
             plans={"payg": 0.7, "subscription": 0.3},
             lease_days=40.0,
             second_place=0.0,
@@ -119,5 +121,37 @@ SERVICES: Final[dict[str, HonestTraits]] = {
         weekend=0.9,
         days_off=0.0,
         balanced=True,
+    ),
+    # A firm moves its jobs from old service accounts to new ones within the hour.
+    "migration": HonestTraits(
+        identity=Identity(
+            stacks=SDK,
+            networks={"cloud": 1.0},
+            plans={"payg": 0.4, "enterprise": 0.6},
+            address="block",
+            lease_days=20.0,
+            second_place=0.0,
+            shared=COMPANY | {"stack"},
+            newcomers=0.0,
+        ),
+        content=Content(
+            turns_mu=0.0,
+            turns_sigma=0.4,
+            template_ratio=0.7,
+            templates=5,
+            template_flips=8,
+            shared_templates=True,
+            system={"group": 1.0},
+            streaming=0.2,
+            limited_ratio=0.015,
+            focus=0.8,
+        ),
+        requests_per_day=70.0,
+        requests_sigma=0.5,
+        group_size=6,
+        rhythm="flat",
+        weekend=0.9,
+        days_off=0.0,
+        relieved=True,
     ),
 }

@@ -94,7 +94,8 @@ class HonestTraits:
 
     A class with an `event` begins on some day at `event_hour`, its accounts `stagger_days` apart on average, and use
     fades with `fade_days`. `balanced` work goes through a gateway that spreads it over the accounts of the group. After
-    a day in the middle everyone asks as `revised` says.
+    a day in the middle everyone asks as `revised` says. A class that is `relieved` has each second account of a group
+    stop then, and the others start.
     """
 
     identity: Identity = Identity()
@@ -112,3 +113,4 @@ class HonestTraits:
     fade_days: float | None = None
     balanced: bool = False
     revised: Content | None = None
+    relieved: bool = False

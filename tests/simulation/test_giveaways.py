@@ -13,13 +13,21 @@ from tests.simulation.scan import FEWEST, Scan, areas, precise, scan
 
 pytestmark = pytest.mark.slow
 
-PEOPLE: Final = 0.45
+PEOPLE: Final = 0.4
 PROFILES: Final = ("relay", "replay", "hydra", "hydra_peak", "rotation", "february", "evasive")
 # What accounts of a campaign share on purpose, in some profile.
 LINKS: Final = {"client_ip", "address block", "payment_fingerprint", "device_id", "prompt_simhash"}
 INJECTED: Final = {"hydra_peak": {"system_prompt_hash"}}
 # What makes these loud: whatever follows from how much an account asks, and how even that is.
-VOLUME: Final = {"requests", "log gap", "shortest gap", "kinds of status", "addresses", "unevenness of gaps"}
+VOLUME: Final = {
+    "requests",
+    "log gap",
+    "shortest gap",
+    "kinds of status",
+    "share of 529",
+    "addresses",
+    "unevenness of gaps",
+}
 MEANT: Final[dict[str, set[str]]] = {
     "hydra": {"one time of day", "weekend"},
     "hydra_peak": VOLUME | {"one time of day", "weekend", "repeated prompts"},
@@ -29,13 +37,13 @@ MEANT: Final[dict[str, set[str]]] = {
 
 
 def world_of_everything() -> Scenario:
-    """All classes, smaller, and every profile, over five days with a weekend."""
+    """All classes, smaller, and every profile, over four days with a weekend."""
     base, hard = load("ordinary"), load("adversary_all").campaigns[0]
     honest = {
         name: wanted.model_copy(update={"accounts": max(1, round(wanted.accounts * PEOPLE))})
         for name, wanted in base.honest.items()
     }
-    given = base.model_dump(exclude={"honest", "campaigns"}) | {"days": 5, "start": "2026-03-05"}
+    given = base.model_dump(exclude={"honest", "campaigns"}) | {"days": 4, "start": "2026-03-05"}
     built = Scenario.model_validate(given | {"campaigns": [campaign(name) for name in PROFILES]})
     careful = hard.model_copy(
         update={"name": "careful", "accounts": 40, "start_day": 0.2, "probe_days": 0, "ramp_days": 0}

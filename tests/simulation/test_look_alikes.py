@@ -176,3 +176,34 @@ def test_with_variety_people_of_one_class_differ() -> None:
         return float(np.std([np.log(np.mean(list(s.values()))) for s in sessions.values() if len(s) >= 15]))
 
     assert spread(1.0) > 1.5 * spread(0.0)
+
+
+def test_a_firm_that_moves_stops_on_one_account_and_starts_on_another_within_the_hour() -> None:
+    seen = of("migration", 12, days=8)
+    groups: dict[str, dict[str, list[datetime]]] = defaultdict(lambda: defaultdict(list))
+    for event in seen:
+        groups[event["organization_id"]][event["account_id"]].append(at(event))
+    end = max(map(at, seen))
+    for accounts in groups.values():
+        old = [times for times in accounts.values() if max(times) < end - timedelta(days=0.7)]
+        new = [times for times in accounts.values() if max(times) >= end - timedelta(days=0.7)]
+        assert old
+        assert new
+        stopped, started = max(map(max, old)), min(map(min, new))
+        assert timedelta(0) <= started - stopped < timedelta(hours=2)
+
+
+def test_a_person_with_several_accounts_goes_on_with_the_next_one() -> None:
+    seen = of("several_accounts", 60, days=6)
+    assert most(seen, "device_id") in {2, 3}
+    tries: dict[str, Events] = defaultdict(list)
+    for event in seen:
+        tries[event["session_id"]].append(event)
+    moved = [
+        (before, after)
+        for asked in tries.values()
+        for before, after in pairwise(asked)
+        if before["status"] == 429 and before["account_id"] != after["account_id"]
+    ]
+    assert len(moved) > 20
+    assert {before["device_id"] == after["device_id"] for before, after in moved} == {True}
