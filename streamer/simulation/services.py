@@ -82,6 +82,7 @@ SERVICES: Final[dict[str, HonestTraits]] = {
             lease_days=400.0,
             second_place=0.0,
             shared=COMPANY | {"stack"},
+            newcomers=0.0,
         ),
         content=Content(system={"group": 0.5, "own": 0.2, "none": 0.3}, limited_ratio=0.02, retries=3, retry_s=3.0),
         requests_per_day=60.0,
@@ -102,6 +103,7 @@ SERVICES: Final[dict[str, HonestTraits]] = {
             lease_days=30.0,
             second_place=0.0,
             shared=COMPANY | {"stack"},
+            newcomers=0.0,
             age_days=400.0,
         ),
         content=Content(

@@ -93,9 +93,9 @@ class HonestTraits:
     """One honest class: its identity, its content and its rhythm.
 
     A class with an `event` begins on some day at `event_hour`, its accounts `stagger_days` apart on average, and use
-    fades with `fade_days`. `balanced` work goes through a gateway that spreads it over the accounts of the group. After
-    a day in the middle everyone asks as `revised` says. A class that is `relieved` has each second account of a group
-    stop then, and the others start.
+    fades with `fade_days`. `balanced` work goes through a gateway that spreads it over the accounts of the group, which
+    are all there from the beginning. After a day in the middle everyone asks as `revised` says. A class that is
+    `relieved` has each second account of a group stop then, and the others start.
     """
 
     identity: Identity = Identity()
