@@ -21,11 +21,11 @@ from streamer.simulation.writer import write_events, write_truth
 from streamer.sources.event import RequestEvent
 from tests.simulation.worlds import LOOK_ALIKES, actors, events, lines, scenario
 
-CAMPAIGNS = [
+CAMPAIGNS: list[dict[str, Any]] = [
     {"name": name, "profile": name, "accounts": 8, "requests_per_account_per_day": 15}
     for name in ("relay", "replay", "hydra", "hydra_peak", "rotation", "february", "evasive")
 ]
-CAREFUL = {
+CAREFUL: dict[str, Any] = {
     "name": "careful",
     "profile": "hydra",
     "accounts": 8,
