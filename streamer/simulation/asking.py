@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy.special import ndtr
@@ -16,6 +16,7 @@ from streamer.simulation.randomness import Integers, Reals, Words, mix, normal, 
 from streamer.simulation.requests import REQUEST, Requests
 
 if TYPE_CHECKING:
+    from streamer.simulation.gateway import Failover
     from streamer.simulation.identity import Accounts
     from streamer.simulation.surroundings import Surroundings
     from streamer.simulation.traits import Content
@@ -29,13 +30,6 @@ _OK: Final = 200
 # Share of requests that stay with the account's usual model.
 _LOYALTY: Final = 0.85
 _SYSTEMS: Final = ("web", "tool", "own", "group", "none")
-
-
-class Failover(Protocol):
-    """Who takes over a request that was turned away."""
-
-    def __call__(self, rng: np.random.Generator, who: Integers, time_ms: Integers) -> Integers:
-        """Accounts (of the same population) that send the request again; may be the same ones."""
 
 
 class Asker:

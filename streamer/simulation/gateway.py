@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
@@ -11,6 +11,13 @@ if TYPE_CHECKING:
 
 _IN_TURN: Final = 0.8
 _FAILOVER: Final = 0.8
+
+
+class Failover(Protocol):
+    """Who takes over a request that was turned away."""
+
+    def __call__(self, rng: np.random.Generator, who: Integers, time_ms: Integers) -> Integers:
+        """Accounts (of the same population) that send the request again; may be the same ones."""
 
 
 class Gateway:
