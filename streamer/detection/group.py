@@ -21,6 +21,7 @@ from streamer.detection.profile import PROFILE, Feature, Rows
 from streamer.detection.settings import GroupSettings
 
 MIN_FAMILIES = 2
+CONTROL = ("evenness", "hand_off")
 FORMED_BY = {"signup_cohort": "newness"}
 TYPICAL_DEVIATIONS = 3.5
 VOLUME_BINS_PER_OCTAVE = 8
@@ -30,10 +31,14 @@ Column = npt.NDArray[np.float64]
 
 
 class Judgement(NamedTuple):
-    """What a group test found: the evidence that counts, and the probability of all families taken together."""
+    """What a group test found: the evidence that speaks, and the probability of all families taken together.
+
+    `is_alarming` says that two families speak, at least one of them a clear trace of control.
+    """
 
     evidence: list[EvidenceItem]
     log10_p: float
+    is_alarming: bool
 
 
 class Passing(NamedTuple):
@@ -210,23 +215,19 @@ def is_accountable(table: Table, settings: GroupSettings) -> bool:
 
 
 def judge(table: Table, passing: Passing, link_kinds: Collection[str], settings: GroupSettings) -> Judgement | None:
-    """Test a group; None unless two families speak, at least one of them a clear trace of control."""
+    """Test a group by all families; None where it is too small, or one organization answers for it."""
     if len(table) < settings.min_accounts or is_accountable(table, settings):
         return None
-    of_control = (evenness(table, settings), hand_off(passing))
-    tested = [item for item in of_control if item is not None and item.family not in settings.disabled_families]
-    if not any(item.log10_p <= settings.control_log10_p for item in tested):
-        return None
     formed = {FORMED_BY.get(kind) for kind in link_kinds} if len(link_kinds) == 1 else set()
-    tests = {"rhythm": rhythm, **CAUSE}
-    for family, test in tests.items():
-        if family not in formed and family not in settings.disabled_families:
-            item = test(table, settings)
-            tested += [] if item is None else [item]
-    speaking = sorted((i for i in tested if i.log10_p <= settings.family_log10_p), key=lambda i: i.log10_p)
-    if len(speaking) < MIN_FAMILIES:
+    of_control = [evenness(table, settings), hand_off(passing)]
+    of_cause = [test(table, settings) for family, test in {"rhythm": rhythm, **CAUSE}.items() if family not in formed]
+    tested = [i for i in (*of_control, *of_cause) if i is not None and i.family not in settings.disabled_families]
+    if not tested:
         return None
-    return Judgement(speaking, fisher([item.log10_p for item in tested]))
+    speaking = sorted((i for i in tested if i.log10_p <= settings.family_log10_p), key=lambda i: i.log10_p)
+    controlled = any(i.family in CONTROL and i.log10_p <= settings.control_log10_p for i in speaking)
+    log10_p = fisher([item.log10_p for item in tested])
+    return Judgement(speaking, log10_p, controlled and len(speaking) >= MIN_FAMILIES)
 
 
 def typicality(table: Table, of: Table | None = None) -> Column:

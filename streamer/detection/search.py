@@ -105,8 +105,6 @@ class Search:
         fit = typicality(union.table, union.core).tolist()
         keys = union.table.rows["key"].tolist()
         candidates = {key: round(score, 4) for key, score in zip(keys, fit, strict=True) if score > 0}
-        if len(candidates) < settings.min_accounts:
-            return None
         doubtful = frozenset(key for key, score in zip(keys, fit, strict=True) if score < FAR)
         log10_p = min(0.0, found.log10_p + math.log10(1 + union.trials))
         return Suspect(
@@ -119,4 +117,5 @@ class Search:
             tuple(union.links),
             found.evidence,
             log10_p,
+            is_alarming=found.is_alarming and len(candidates) >= settings.min_accounts,
         )
