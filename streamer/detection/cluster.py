@@ -64,7 +64,10 @@ class Finding:
 
 @dataclass(slots=True)
 class Cluster:
-    """Accounts under common control, as far as is known; `hours` are (hour, requests, accounts), the newest last."""
+    """Accounts under common control, as far as is known; `hours` are (hour, requests, accounts), the newest last.
+
+    Somebody who dismissed it is not told again while it has fewer accounts than `quiet_below`.
+    """
 
     cluster_id: str
     kind: str
@@ -77,6 +80,7 @@ class Cluster:
     active: set[int] = field(default_factory=set)
     named: set[int] = field(default_factory=set)
     doubted_window: int = -1
+    quiet_below: int = 0
 
     def take(self, suspect: Suspect, names: dict[int, str], now_ms: int) -> list[int]:
         """Add what a suspect group shows; return the accounts that are new."""
@@ -164,13 +168,21 @@ class Cluster:
         ]
         links = [list(link) for link in self.links.values()]
         hours = [list(hour) for hour in self.hours]
-        place = [self.cluster_id, self.kind, self.first_window, self.last_window, self.doubted_window]
+        place = [self.cluster_id, self.kind, self.first_window, self.last_window, self.doubted_window, self.quiet_below]
         return [place, accounts, findings, links, hours, sorted(self.active), sorted(self.named)]
 
     @classmethod
     def restore(cls, state: list[Any]) -> Cluster:
         """Take over what `snapshot` gave."""
-        (cluster_id, kind, first_window, last_window, doubted), accounts, findings, links, hours, active, named = state
+        (
+            (cluster_id, kind, first_window, last_window, doubted, quiet),
+            accounts,
+            findings,
+            links,
+            hours,
+            active,
+            named,
+        ) = state
         return cls(
             cluster_id,
             kind,
@@ -183,6 +195,7 @@ class Cluster:
             set(active),
             set(named),
             doubted,
+            quiet,
         )
 
 

@@ -8,11 +8,12 @@ from typing import Any
 from streamer.detection.alerts import AlertBook
 from streamer.detection.calibration import Calibration
 from streamer.detection.cluster import Cluster, ClusterAccount, Clusters, Suspect
-from streamer.detection.evidence import Burst, EvidenceItem, HandOff, Lead, LeadReport, WatchedAccounts
+from streamer.detection.evidence import Burst, EvidenceItem, HandOff, Lead, LeadReport, Saying, WatchedAccounts
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.limits import LimitBook
 from streamer.detection.links import Link
 from streamer.detection.member_table import MemberTable
+from streamer.detection.opinion import Opinion
 from streamer.detection.passing_rate import PassingRate
 from streamer.detection.records import Alert, Decision, Membership
 from streamer.detection.search import Search
@@ -25,6 +26,9 @@ FORMAT = 2
 MIN_TESTS_PER_DAY = 100.0
 DOUBT_EVERY_S = 6 * HOUR_S
 MAX_TIES_SHOWN = 8
+CONFIRM, DISMISS = "confirm", "dismiss"
+# What was dismissed is news again when it has become so many times as large.
+REOPEN_RATIO = 2
 
 
 class ClusterStage:
@@ -39,8 +43,10 @@ class ClusterStage:
         self._book = LeadBook(settings)
         self._members = MemberTable()
         self._rate = PassingRate(settings)
-        self._search = Search(settings)
+        self._opinion = Opinion()
+        self._search = Search(settings, self._opinion)
         self._calibration = Calibration(settings.calibration, settings.window)
+        self._said: list[Saying] = []
         self._tests: list[tuple[int, int]] = []
         self._window_ms = settings.window.window_ms
 
@@ -55,7 +61,10 @@ class ClusterStage:
         return self.alerts.firing
 
     def observe(self, report: LeadReport) -> None:
-        """Take in what one link partition has to say; what it said before is ignored."""
+        """Take in what one link partition, or a person, has to say; what it said before is ignored."""
+        if report.sayings:
+            self._said += [saying for saying in report.sayings if self._opinion.is_new(saying.saying_id)]
+            return
         if not self._barrier.passed(report.partition, report.window):
             says = report.leads or report.watched.account_ids or report.tests or any(report.refused)
             self._barrier.add(report.window, [report] if says else [])
@@ -64,12 +73,27 @@ class ClusterStage:
 
     def advance(self) -> list[Decision]:
         """Decide every window that all link partitions have passed."""
-        decisions: list[Decision] = []
+        decisions = self._heed()
         for window, reports in self._barrier.release():
             decisions += self._rest(window)
             decisions += self._close(window, sorted(reports, key=lambda report: report.partition))
         if self._barrier.closed_through >= 0:
             decisions += self._rest(self._barrier.closed_through + 1)
+        return decisions
+
+    def _heed(self) -> list[Decision]:
+        """Do what people said: learn from it, and end an alert that was dismissed, with its limits."""
+        said, self._said = self._said, []
+        now_ms = (self._barrier.closed_through + 1) * self._window_ms
+        decisions: list[Decision] = []
+        for saying in said:
+            cluster = self.clusters.by_id.get(f"c-{saying.alert_id[2:]}")
+            if cluster is None:
+                continue
+            self._opinion.learn(cluster.strongest().evidence, confirmed=saying.action == CONFIRM)
+            if saying.action == DISMISS:
+                cluster.quiet_below = REOPEN_RATIO * max(1, len(cluster.accounts))
+                decisions += self.alerts.resolve(cluster, now_ms, f"dismissed by {saying.author}")
         return decisions
 
     def _close(self, window: int, reports: list[LeadReport]) -> list[Decision]:
@@ -138,7 +162,16 @@ class ClusterStage:
     def _lone(burst: Burst, window: int) -> Suspect:
         of = frozenset((burst.key,))
         return Suspect(
-            "account", burst.account_id, window, {burst.key: 1.0}, frozenset(), of, (), [burst.evidence], burst.log10_p, False
+            "account",
+            burst.account_id,
+            window,
+            {burst.key: 1.0},
+            frozenset(),
+            of,
+            (),
+            [burst.evidence],
+            burst.log10_p,
+            False,
         )
 
     def _decide(self, suspects: Iterable[Suspect], window: int, now_ms: int) -> list[Decision]:
@@ -161,8 +194,9 @@ class ClusterStage:
             cluster.forget_findings(window - self.settings.window.windows(DAY_S))
             for key in cluster.accounts:
                 self._refresh(cluster, key)
-            decisions += self._memberships(cluster, left, now_ms)
-            decisions += self.alerts.revise(cluster, self._book, now_ms)
+            if len(cluster.accounts) >= cluster.quiet_below:
+                decisions += self._memberships(cluster, left, now_ms)
+                decisions += self.alerts.revise(cluster, self._book, now_ms)
         return decisions
 
     def _claim(self, suspect: Suspect, window: int) -> Suspect:
@@ -242,6 +276,8 @@ class ClusterStage:
             "members": self._members.snapshot(),
             "rate": self._rate.snapshot(),
             "calibration": self._calibration.snapshot(),
+            "opinion": self._opinion.snapshot(),
+            "said": [list(saying) for saying in self._said],
             "looked": sorted(self._search.looked.items()),
             "clusters": self.clusters.snapshot(),
             "limits": self.limits.snapshot(),
@@ -259,6 +295,8 @@ class ClusterStage:
         self._members.restore(state["members"])
         self._rate.restore(state["rate"])
         self._calibration.restore(state["calibration"])
+        self._opinion.restore(state["opinion"])
+        self._said = [Saying(*saying) for saying in state["said"]]
         self._search.looked = dict(state["looked"])
         self.clusters.restore(state["clusters"])
         self.limits.restore(state["limits"])
@@ -268,7 +306,7 @@ class ClusterStage:
 
 def report_from(plain: list[Any]) -> LeadReport:
     """Make a report from its plain form."""
-    partition, window, leads, hand_offs, watched, bursts, tests, refused, accounts, idle, last = plain
+    partition, window, leads, hand_offs, watched, bursts, tests, refused, accounts, idle, last, said = plain
     ids, rows, models = watched
     return LeadReport(
         partition,
@@ -282,4 +320,5 @@ def report_from(plain: list[Any]) -> LeadReport:
         accounts,
         idle,
         last,
+        [Saying(*saying) for saying in said],
     )

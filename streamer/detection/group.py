@@ -27,6 +27,8 @@ TYPICAL_DEVIATIONS = 3.5
 VOLUME_BINS_PER_OCTAVE = 8
 FLOOR_LOG10 = -300.0
 TINY = 1e-280
+# No delay is taken as less likely than this: clocks are not that exact.
+QUICKEST = 0.02
 Column = npt.NDArray[np.float64]
 
 
@@ -42,10 +44,14 @@ class Judgement(NamedTuple):
 
 
 class Passing(NamedTuple):
-    """Hand-offs within a group: how many were seen, and how many chance alone would bring."""
+    """Hand-offs within a group: how many were seen, how many chance alone would bring, and how quick they were.
+
+    `quickness` has, of each, the share of the time allowed that passed before it.
+    """
 
     seen: int
     expected: float
+    quickness: tuple[float, ...] = ()
 
 
 def log10_of(p: float) -> float:
@@ -173,6 +179,20 @@ def hand_off(passing: Passing) -> EvidenceItem | None:
     return EvidenceItem("hand_off", statement, float(passing.seen), round(passing.expected, 4), log10_p)
 
 
+def failover(passing: Passing, hand_off_s: int) -> EvidenceItem | None:
+    """Test whether refused requests go on as quickly as a program goes on: by chance any delay is as likely (Fisher)."""
+    if not passing.quickness:
+        return None
+    shares = sorted(passing.quickness)
+    middle_s = hand_off_s * shares[len(shares) // 2]
+    statement = (
+        f"refused requests went on at other accounts after {middle_s:.1f} s (median of {len(shares)}); by chance it "
+        f"would be {hand_off_s / 2:.0f} s"
+    )
+    log10_p = fisher([math.log10(max(QUICKEST, share)) for share in shares])
+    return EvidenceItem("failover", statement, round(middle_s, 2), hand_off_s / 2, log10_p)
+
+
 Test = Callable[[Table, GroupSettings], EvidenceItem | None]
 
 
@@ -214,19 +234,32 @@ def is_accountable(table: Table, settings: GroupSettings) -> bool:
     return int(counts.max()) >= settings.organization_ratio * len(table)
 
 
-def judge(table: Table, passing: Passing, link_kinds: Collection[str], settings: GroupSettings) -> Judgement | None:
-    """Test a group by all families; None where it is too small, or one organization answers for it."""
+def _as_it_is(_: str) -> float:
+    return 1.0
+
+
+def judge(
+    table: Table,
+    passing: Passing,
+    link_kinds: Collection[str],
+    settings: GroupSettings,
+    weight: Callable[[str], float] = _as_it_is,
+) -> Judgement | None:
+    """Test a group by all families; None where it is too small, or one organization answers for it.
+
+    `weight` says how much a family counts in the probability of all together.
+    """
     if len(table) < settings.min_accounts or is_accountable(table, settings):
         return None
     formed = {FORMED_BY.get(kind) for kind in link_kinds} if len(link_kinds) == 1 else set()
-    of_control = [evenness(table, settings), hand_off(passing)]
+    of_control = [evenness(table, settings), hand_off(passing), failover(passing, settings.hand_off_s)]
     of_cause = [test(table, settings) for family, test in {"rhythm": rhythm, **CAUSE}.items() if family not in formed]
     tested = [i for i in (*of_control, *of_cause) if i is not None and i.family not in settings.disabled_families]
     if not tested:
         return None
     speaking = sorted((i for i in tested if i.log10_p <= settings.family_log10_p), key=lambda i: i.log10_p)
     controlled = any(i.family in CONTROL and i.log10_p <= settings.control_log10_p for i in speaking)
-    log10_p = fisher([item.log10_p for item in tested])
+    log10_p = fisher([weight(item.family) * item.log10_p for item in tested])
     return Judgement(speaking, log10_p, controlled and len(speaking) >= MIN_FAMILIES)
 
 

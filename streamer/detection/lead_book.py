@@ -90,6 +90,10 @@ class LeadBook:
                 within += count if other in some else 0
         return total - within // 2
 
+    def within(self, accounts: frozenset[int]) -> list[HandOff]:
+        """Give the hand-offs among accounts, in the order they came."""
+        return [found for _, found in self.hand_offs if found.giver in accounts and found.taker in accounts]
+
     def passers(self, accounts: frozenset[int]) -> list[int]:
         """Give those of some accounts that passed a request to another of them, or took one over."""
         return sorted(key for key in accounts if not accounts.isdisjoint(self._partners.get(key, ())))

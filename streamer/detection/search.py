@@ -11,8 +11,9 @@ from streamer.detection.evidence import HandOff, Lead
 from streamer.detection.group import judge, typicality
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.links import BINDING, Link
+from streamer.detection.opinion import Opinion
 from streamer.detection.settings import HOUR_S, DetectionSettings
-from streamer.detection.union import Grower, Union
+from streamer.detection.union import PASSER_SUPPORT, Grower, Union
 
 SEEDS_PER_WINDOW = 8
 REST_S = HOUR_S
@@ -34,8 +35,9 @@ class Seed(NamedTuple):
 class Search:
     """Chooses seeds and judges what grows from them; an account that was just looked at rests for an hour."""
 
-    def __init__(self, settings: DetectionSettings) -> None:
+    def __init__(self, settings: DetectionSettings, opinion: Opinion) -> None:
         self._settings = settings
+        self._opinion = opinion
         self._rest_windows = settings.window.windows(REST_S)
         self.looked: dict[int, int] = {}
 
@@ -99,12 +101,21 @@ class Search:
     def _judge(self, seed: Seed, union: Union, window: int) -> Suspect | None:
         settings = self._settings.group
         kinds = {link.kind for link in union.links} or {HANDED}
-        found = judge(union.table, union.passing, kinds, settings)
+        found = judge(union.table, union.passing, kinds, settings, self._opinion.weight)
         if found is None:
             return None
         fit = typicality(union.table, union.core).tolist()
         keys = union.table.rows["key"].tolist()
-        candidates = {key: round(score, 4) for key, score in zip(keys, fit, strict=True) if score > 0}
+        held = [union.support.get(key, 0) for key in keys]
+        # Who has one attribute in common with a union that has more in common is a bystander.
+        needed = min(PASSER_SUPPORT, sorted(held)[len(held) // 2])
+        candidates = {
+            key: round(score, 4)
+            for key, score, ties in zip(keys, fit, held, strict=True)
+            if score > 0 and ties >= needed
+        }
+        if len(candidates) < settings.min_accounts:
+            return None
         doubtful = frozenset(key for key, score in zip(keys, fit, strict=True) if score < FAR)
         log10_p = min(0.0, found.log10_p + math.log10(1 + union.trials))
         return Suspect(
@@ -117,5 +128,5 @@ class Search:
             tuple(union.links),
             found.evidence,
             log10_p,
-            is_alarming=found.is_alarming and len(candidates) >= settings.min_accounts,
+            is_alarming=found.is_alarming,
         )

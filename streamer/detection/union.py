@@ -22,6 +22,7 @@ from streamer.detection.settings import DetectionSettings
 MAX_ROUNDS = 4
 MAX_TRIALS = 40
 SLACK = 0.05
+PASSER_SUPPORT = 2
 MAX_NEW_RATIO = 0.67
 _VOLUME = PROFILE.index(Feature.VOLUME)
 Keys = frozenset[int]
@@ -30,7 +31,8 @@ Keys = frozenset[int]
 class Union(NamedTuple):
     """Accounts that belong together by ties; `trials` is how many ties were tried in its making.
 
-    `core` holds those that handed a request to another of them, or took one over, where there are enough.
+    `core` holds those that handed a request to another of them, or took one over, where there are enough; `support`
+    counts what holds an account in it.
     """
 
     table: Table
@@ -38,6 +40,7 @@ class Union(NamedTuple):
     passing: Passing
     links: list[Link]
     trials: int
+    support: dict[int, int]
 
 
 class _Facts(NamedTuple):
@@ -104,7 +107,19 @@ class Grower:
             if state.keys == before:
                 break
         table = Table(self._members.of(sorted(state.keys)))
-        return Union(table, self._core(state.keys), self._passing(state), list(used.values()), trials)
+        passing = self._passing(state)
+        if passing.seen:
+            within_ms = self._settings.group.hand_off_s * 1000
+            passed = self._book.within(state.keys)
+            passing = passing._replace(quickness=tuple(min(1.0, found.after_ms / within_ms) for found in passed))
+        support = self._support(state.keys, used)
+        return Union(table, self._core(state.keys), passing, list(used.values()), trials, support)
+
+    def _support(self, keys: Keys, used: Iterable[int]) -> dict[int, int]:
+        """Count what holds each account in the union: its ties; having passed a request on is as much as two."""
+        support = Counter(key for link in used for key in self._book.ties[link].keys if key in keys)
+        support.update(dict.fromkeys(self._book.passers(keys), PASSER_SUPPORT))
+        return dict(support)
 
     def _on(self, links: Iterable[int]) -> Keys:
         return frozenset(key for link in links for key in self._book.ties[link].keys)
