@@ -1,7 +1,7 @@
 """How improbable is this group of accounts, taken together?
 
 Each account's features come as normal scores against the lagged population. A group is judged by families that do not
-follow from one another; what formed the group is no evidence about it. Two of the families, evenness and hand-offs, are
+follow from one another; what formed the group is no evidence about it. Evenness, hand-offs and how quick they are, are
 traces of control (a scheduler behind many accounts); the others follow from common cause as well. The probability of a
 group combines all families that were tested; its evidence lists those that speak.
 """
@@ -21,7 +21,7 @@ from streamer.detection.profile import PROFILE, Feature, Rows
 from streamer.detection.settings import GroupSettings
 
 MIN_FAMILIES = 2
-CONTROL = ("evenness", "hand_off")
+CONTROL = ("evenness", "hand_off", "failover")
 FORMED_BY = {"signup_cohort": "newness"}
 TYPICAL_DEVIATIONS = 3.5
 VOLUME_BINS_PER_OCTAVE = 8

@@ -18,6 +18,7 @@ from streamer.detection.union import PASSER_SUPPORT, Grower, Union
 SEEDS_PER_WINDOW = 8
 REST_S = HOUR_S
 HANDED = "hand_off"
+AGAIN = "again"
 # An account is in doubt beyond twice the distance within which one is named: naming should not swing.
 FAR = -1.0
 
@@ -66,6 +67,11 @@ class Search:
                 Seed(f"{HANDED}|{min(p.giver, p.taker):016x}", frozenset((p.giver, p.taker)), (), -2.0, urgent=True)
                 for p in passed
             ]
+        found += [
+            Seed(f"{AGAIN}|{cluster.cluster_id}", frozenset(cluster.accounts), (), 0.0, urgent=False)
+            for cluster in clusters.by_id.values()
+            if cluster.kind == "cluster" and cluster.strongest().is_alarming
+        ]
         return sorted(found, key=lambda seed: (seed.log10_p, seed.name, sorted(seed.keys)))
 
     def look(self, seeds: Iterable[Seed], clusters: Clusters, grower: Grower, window: int) -> tuple[list[Suspect], int]:

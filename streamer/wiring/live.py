@@ -75,12 +75,31 @@ def run_worker(config: StreamerConfig) -> int:
     topology = Topology(config, metrics, wall_clock_ms, privacy_key(config))
     app = build_app(replace(topology.settings(), web_port=None), topology.specs(), metrics, time.monotonic)
     app.task(worker_pages(config, app, metrics))
+    app.task(feedback_relay(config))
     interrupted = asyncio.Event()
     app.task(interruptible(interrupted))
     code = run_app(app)
     if interrupted.is_set():
         raise KeyboardInterrupt
     return code
+
+
+def feedback_relay(config: StreamerConfig) -> Callable[[], Awaitable[None]]:
+    """What brings the feedback of people to the stage that decides."""
+    from streamer.stream.feedback_relay import relay_feedback
+    from streamer.stream.sender import KafkaSender
+
+    kafka = config.kafka
+
+    async def relay() -> None:
+        sender = KafkaSender(kafka.bootstrap_servers)
+        group = f"{kafka.application}-feedback"
+        try:
+            await relay_feedback(kafka.bootstrap_servers, group, kafka.topics.feedback, kafka.topics.suspects, sender)
+        finally:
+            await sender.stop()
+
+    return relay
 
 
 def interruptible(interrupted: asyncio.Event) -> Callable[[], Awaitable[None]]:
