@@ -40,8 +40,11 @@ def table(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     Console().print(shown)
 
 
-def evaluation(found: Evaluation, *, as_json: bool) -> None:
-    """Print a judgement."""
+def evaluation(worlds: Mapping[str, Evaluation], *, as_json: bool) -> None:
+    """Print a judgement of one world, or of several as one."""
+    from streamer.evaluation import pooled
+
+    found = pooled(worlds)
     if as_json:
         typer.echo(json.dumps(found.as_record()))
         return

@@ -9,10 +9,13 @@ from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from streamer.evaluation.naming import SEVERITIES
+from streamer.evaluation.campaigns import HORIZONS_H
+from streamer.evaluation.history import SEVERITIES
 
 if TYPE_CHECKING:
     from streamer.evaluation.result import CampaignResult, Evaluation
+
+HORIZONS = tuple(f"{hours} h" for hours in HORIZONS_H)
 
 
 def render(evaluation: Evaluation) -> RenderableType:
@@ -41,10 +44,12 @@ def _table(title: str, caption: str) -> Table:
 def _campaigns(evaluation: Evaluation) -> Table:
     caption = (
         "after: from the first request to the alert; served: share answered by then;\n"
-        "named, 24 h, 48 h: share of the accounts named at all, and that soon"
+        "of real: the same of the campaign's real length; named: share of the accounts ever named,\n"
+        "6 h to 72 h: within that time of their own first request, those left out whose time is not over"
     )
     table = _table("Campaigns", caption)
-    for heading in ("campaign", "size", "alert", "after", "served", "named", "24 h", "48 h", "clusters"):
+    headings = ("campaign", "size", "alert", "after", "served", "of real", "named", *HORIZONS, "clusters")
+    for heading in headings:
         table.add_column(heading, justify="left" if heading in {"campaign", "alert"} else "right", no_wrap=True)
     for campaign in evaluation.campaigns:
         table.add_row(*_row(campaign))
@@ -56,14 +61,15 @@ def _campaigns(evaluation: Evaluation) -> Table:
 def _row(campaign: CampaignResult) -> tuple[str, ...]:
     after = "-" if campaign.hours_to_detection is None else f"{campaign.hours_to_detection:.2f} h"
     return (
-        campaign.name,
+        campaign.name if campaign.world is None else f"{campaign.world}: {campaign.name}",
         f"{campaign.accounts:,}",
         campaign.severity if campaign.detected and campaign.severity else "none",
         after,
         _percent(campaign.share_served_before),
+        _percent(campaign.real_share_before),
         _percent(campaign.recall),
-        _percent(campaign.recall_24h),
-        _percent(campaign.recall_48h),
+        *(_percent(within.share) for within in campaign.named_within),
+        *("-" for _ in HORIZONS[len(campaign.named_within) :]),
         str(campaign.clusters),
     )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from streamer.wiring.demonstration import demo
+from streamer.wiring.judging import Judging, evaluate
 from streamer.wiring.live import check, ingest, produce, run_worker, topics
-from streamer.wiring.offline import evaluate, replay, simulate
+from streamer.wiring.offline import replay, simulate
 from streamer.wiring.settings import input_bytes, load
 
 __all__ = [
+    "Judging",
     "check",
     "demo",
     "evaluate",

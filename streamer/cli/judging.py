@@ -1,0 +1,38 @@
+"""The verb that says how good a run was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streamer import wiring
+from streamer.cli import options, output
+
+
+def evaluate(
+    directories: Annotated[
+        list[Path], typer.Argument(metavar="DIR", help="The records of a replay. Several are pooled.")
+    ],
+    truth: Annotated[list[Path], typer.Option("--truth", "-t", metavar="FILE", help="Who is who, one for each DIR.")],
+    events: Annotated[
+        list[Path] | None,
+        typer.Option("--events", "-e", metavar="FILE", help="The events, for times and shares; one for each DIR."),
+    ] = None,
+    scenario: Annotated[
+        str | None,
+        typer.Option("--scenario", metavar="NAME|FILE", help="What was simulated: how long its campaigns really last."),
+    ] = None,
+    campaign_days: Annotated[
+        list[str] | None,
+        typer.Option("--campaign-days", metavar="NAME=DAYS", help="How long a campaign really lasts."),
+    ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", metavar="NAME", help="What to call a run; one for each DIR.")
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Say how good the records of replays are, measured against the truth."""
+    judging = wiring.Judging(directories, truth, events or [], label or [], scenario, campaign_days or [])
+    output.evaluation(wiring.evaluate(judging), as_json=json)
