@@ -31,8 +31,20 @@ def evaluate(
     label: Annotated[
         list[str] | None, typer.Option("--label", metavar="NAME", help="What to call a run; one for each DIR.")
     ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Hold all runs against the first: what its adversary gave up and gained.")
+    ] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a report with pictures, one file, to look at.")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Say how good the records of replays are, measured against the truth."""
     judging = wiring.Judging(directories, truth, events or [], label or [], scenario, campaign_days or [])
-    output.evaluation(wiring.evaluate(judging), as_json=json)
+    worlds = wiring.evaluate(judging)
+    if html is not None:
+        wiring.write_report(worlds, html, compared=compare)
+    if compare:
+        output.comparison(worlds, as_json=json)
+    else:
+        output.evaluation(worlds, as_json=json)

@@ -53,6 +53,19 @@ def evaluation(worlds: Mapping[str, Evaluation], *, as_json: bool) -> None:
     Console().print(render(found))
 
 
+def comparison(worlds: Mapping[str, Evaluation], *, as_json: bool) -> None:
+    """Print runs side by side."""
+    from streamer.evaluation import compare
+
+    found = compare(worlds)
+    if as_json:
+        typer.echo(json.dumps(found.as_record()))
+        return
+    from streamer.evaluation.table import render_comparison
+
+    Console().print(render_comparison(found))
+
+
 def problems(found: Sequence[StreamerError], *, as_json: bool) -> None:
     """Print what is wrong: JSON on stdout, or a line each on stderr."""
     if as_json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streamer.wiring.demonstration import demo
-from streamer.wiring.judging import Judging, evaluate
+from streamer.wiring.judging import Judging, evaluate, write_report
 from streamer.wiring.live import check, ingest, produce, run_worker, topics
 from streamer.wiring.offline import replay, simulate
 from streamer.wiring.settings import input_bytes, load
@@ -21,4 +21,5 @@ __all__ = [
     "run_worker",
     "simulate",
     "topics",
+    "write_report",
 ]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streamer.errors import UsageError
+from streamer.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
     from streamer.evaluation import Evaluation, Plan
@@ -45,6 +45,18 @@ def evaluate(judging: Judging) -> dict[str, Evaluation]:
         label: judge(run.directory, run.truth, _requests(run.events) if run.events else None, known)
         for label, run in runs(judging.directories, judging.truths, judging.events, judging.labels).items()
     }
+
+
+def write_report(worlds: Mapping[str, Evaluation], path: Path, *, compared: bool) -> None:
+    """Write one HTML file that shows the judgement in pictures."""
+    from streamer.evaluation import compare
+    from streamer.evaluation.report import report
+
+    text = report(worlds, compare(worlds) if compared else None)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RefusedError(error, str(path)) from error
 
 
 def runs(

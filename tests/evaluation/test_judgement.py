@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +13,7 @@ from rich.console import Console
 from streamer.errors import StreamerError, UsageError
 from streamer.evaluation import CampaignResult, Evaluation, Within, evaluate
 from streamer.evaluation.table import render
-
-START = datetime(2026, 3, 2, tzinfo=UTC)
-TRUTH = {
-    **dict.fromkeys(("c1", "c2", "c3", "c4"), "campaign:alpha"),
-    **dict.fromkeys(("d1", "d2"), "campaign:beta"),
-    "h1": "benign:individual",
-    "h2": "benign:classroom",
-    "h3": "benign:ci",
-    "h4": "benign:ci",
-}
-
-
-@dataclass(frozen=True)
-class Request:
-    hours: float
-    account_id: str
-    status: int | None = 200
-
-    @property
-    def timestamp_ms(self) -> int:
-        return int((START.timestamp() + self.hours * 3600) * 1000)
-
+from tests.evaluation.handmade import Request, alert, at, limit, member, write
 
 REQUESTS = [
     Request(0, "c1"),
@@ -51,46 +28,15 @@ REQUESTS = [
 ]
 
 
-def at(hours: float) -> str:
-    return (START + timedelta(hours=hours)).isoformat().replace("+00:00", "Z")
-
-
-def alert(name: str, hours: float, severity: str, accounts: list[str], **more: Any) -> dict[str, Any]:
-    cluster = {"kind": "cluster", "cluster_id": name.replace("a", "k")}
-    return {
-        "alert_id": name,
-        "revision": 1,
-        "status": "firing",
-        "severity": severity,
-        "updated_at": at(hours),
-        "accounts": accounts,
-        **cluster,
-        **more,
-    }
-
-
-def member(account: str, hours: float, cluster: str, status: str = "member") -> dict[str, Any]:
-    return {"account_id": account, "cluster_id": cluster, "since": at(hours), "status": status}
-
-
-def limit(account: str, action: str) -> dict[str, Any]:
-    return {"account_id": account, "action": action}
-
-
 Written = Callable[..., tuple[Path, Path]]
 
 
 @pytest.fixture
 def written(tmp_path: Path) -> Written:
-    def write(alerts: Iterable[Any] = (), members: Iterable[Any] = (), limits: Iterable[Any] = ()) -> tuple[Path, Path]:
-        truth = [{"account_id": account, "actor": actor} for account, actor in TRUTH.items()]
-        files = {"alerts": alerts, "members": members, "limits": limits, "truth": truth}
-        for name, records in files.items():
-            lines = "".join(json.dumps(record) + "\n" for record in records)
-            (tmp_path / f"{name}.jsonl").write_text(lines, encoding="utf-8")
-        return tmp_path, tmp_path / "truth.jsonl"
+    def in_directory(**records: Any) -> tuple[Path, Path]:
+        return write(tmp_path, **records)
 
-    return write
+    return in_directory
 
 
 @pytest.fixture
