@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.box import SIMPLE
 from rich.console import Group, JustifyMethod, RenderableType
@@ -15,6 +15,8 @@ from streamer.evaluation.history import SEVERITIES
 if TYPE_CHECKING:
     from streamer.evaluation.comparison import Comparison
     from streamer.evaluation.result import CampaignResult, Evaluation
+
+_SMALL: Final = 0.01
 
 
 def render(evaluation: Evaluation) -> RenderableType:
@@ -69,7 +71,7 @@ def _table(title: str, caption: str | None = None) -> Table:
 
 def _columns(table: Table, words: tuple[str, ...], numbers: tuple[str, ...]) -> None:
     for heading in words:
-        table.add_column(heading, justify="left", no_wrap=True)
+        table.add_column(heading, justify="left", overflow="fold")
     for heading in numbers:
         table.add_column(heading, justify="right", no_wrap=True)
 
@@ -80,7 +82,7 @@ def _name(campaign: CampaignResult) -> str:
 
 def _campaigns(evaluation: Evaluation) -> Table:
     caption = (
-        "after: from the first request to the alert; served: share answered by then,\n"
+        "after: from the first request to the alert; served: share answered by then, "
         "of what the events hold and of the campaign's real length; named: at all"
     )
     table = _table("Campaigns", caption)
@@ -104,7 +106,7 @@ def _campaigns(evaluation: Evaluation) -> Table:
 
 def _named(evaluation: Evaluation) -> Table:
     caption = (
-        "hours from an account's own first request; left out: accounts whose hours\n"
+        "hours from an account's own first request; left out: accounts whose hours "
         "the data do not hold to their end, and those that sent nothing"
     )
     table = _table("Accounts named within", caption)
@@ -117,7 +119,7 @@ def _named(evaluation: Evaluation) -> Table:
 
 
 def _honest(evaluation: Evaluation) -> Table:
-    caption = "named or limited, and alerts that fired mostly about nobody's campaign, at\ntheir highest severity then"
+    caption = "named or limited, and alerts that fired mostly about nobody's campaign, at their highest severity then"
     table = _table("Honest accounts", caption)
     _columns(table, ("class",), ("named", "limited", *(f"false {severity}" for severity in SEVERITIES)))
     honest = evaluation.honest
@@ -134,7 +136,7 @@ def _honest(evaluation: Evaluation) -> Table:
 
 def _calibration(evaluation: Evaluation) -> Table:
     caption = (
-        "alerts on honest traffic that claim so few false alarms or fewer; below ten\na factor of two cannot be told"
+        "alerts on honest traffic that claim so few false alarms or fewer; below ten a factor of two cannot be told"
     )
     table = _table("False alarms a day, claimed and counted", caption)
     _columns(table, (), ("claimed", "counted", "95% between", "alerts", "expected", "ratio"))
@@ -151,7 +153,7 @@ def _calibration(evaluation: Evaluation) -> Table:
 
 
 def _families(evaluation: Evaluation) -> Table:
-    caption = "needed: detections that would rest on fewer than two families without it;\nstrength: mean share of them"
+    caption = "needed: detections that would rest on fewer than two families without it; strength: mean share of them"
     table = _table("What each family of evidence did", caption)
     _columns(table, ("family",), ("detections", "needed", "strength", "false alerts"))
     for family in evaluation.families:
@@ -186,8 +188,14 @@ def _mixed(evaluation: Evaluation) -> Table:
 
 
 def percent(ratio: float | None) -> str:
-    """A share of a whole."""
-    return "-" if ratio is None else f"{100 * ratio:.1f}%"
+    """A share of a whole; a small one more exactly.
+
+    >>> percent(0.5), percent(0.0028), percent(0.0), percent(None)
+    ('50.0%', '0.28%', '0.0%', '-')
+    """
+    if ratio is None:
+        return "-"
+    return f"{100 * ratio:.2f}%" if 0 < ratio < _SMALL else f"{100 * ratio:.1f}%"
 
 
 def _number(value: float | None) -> str:

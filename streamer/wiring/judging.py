@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +97,7 @@ def plans(scenario: str | None, campaign_days: Sequence[str]) -> dict[str, Plan]
             days = float(number)
         except ValueError:
             days = 0.0
-        if not name or not days > 0:
+        if not name or not 0 < days < math.inf:
             raise UsageError("--campaign-days", f"found {text!r}", "write NAME=DAYS, such as hydra=45")
         found[name] = found.get(name, Plan())._replace(days=days)
     return found
