@@ -24,7 +24,7 @@ def campaigns(rows: Sequence[Row], title: str) -> Table:
     table = Table(
         title=title, title_justify="left", caption=caption, caption_justify="left", box=SIMPLE, pad_edge=False
     )
-    headings = ("campaign", "found", "hours", "of real length", *(f"{hours} h" for hours in HORIZONS_H))
+    headings = ("campaign", "found", "hours", "of real length", *(f"{horizon} h" for horizon in HORIZONS_H))
     for heading in (*headings, "precision", "purity", "churn", "honest", ""):
         table.add_column(heading, justify="left" if heading in ("campaign", "") else "right", no_wrap=True)
     for row in rows:
@@ -36,13 +36,13 @@ def _cells(row: Row) -> tuple[str, ...]:
     target = row.target
     name = row.profile if row.profile == row.campaign else f"{row.profile}: {row.campaign}"
     named = []
-    for hours in HORIZONS_H:
-        wanted = f" ({target.named_share:.0%})" if target and target.named_hours == hours else ""
-        named.append(percent(row.named_within.get(hours), 0) + wanted)
+    for horizon in HORIZONS_H:
+        wanted = f" ({target.named_share:.0%})" if target and target.named_hours == horizon else ""
+        named.append(percent(row.named_within.get(horizon), 0) + wanted)
     return (
         name,
         f"{row.found}/{row.seeds}",
-        f"{_hours(row.hours)}/{_hours(row.hours_worst)}" + (f" ({target.hours:g})" if target else ""),
+        f"{hours(row.hours)}/{hours(row.hours_worst)}" + (f" ({target.hours:g})" if target else ""),
         percent(row.real_share, 2) + (f" ({100 * target.real_share:g}%)" if target else ""),
         *named,
         percent(row.precision, 1),
@@ -97,5 +97,6 @@ def percent(ratio: float | None, places: int) -> str:
     return "-" if ratio is None else f"{ratio:.{places}%}"
 
 
-def _hours(hours: float) -> str:
-    return "never" if math.isinf(hours) else f"{hours:.1f}"
+def hours(number: float) -> str:
+    """Hours, of which there may be no end."""
+    return "never" if math.isinf(number) else f"{number:.1f}"
