@@ -16,7 +16,7 @@ import yaml
 import streamer.simulation
 from streamer.evaluation import Plan
 from streamer.evaluation.truth import Truth
-from streamer.simulation.scenario import SHIPPED
+from streamer.simulation.scenario import SHIPPED, load
 from streamer.sources.files import read_batches
 from streamer.wiring import simulate
 from streamer.wiring.judging import scenario_plans
@@ -80,9 +80,10 @@ def world(wanted: Wanted) -> MadeWorld:
 
 
 def _scenario(wanted: Wanted) -> str:
-    path = Path(wanted.scenario_dir) / f"{wanted.profile}.yaml"
-    given = {"name": wanted.profile, **yaml.safe_load(path.read_text(encoding="utf-8")), **dict(wanted.changes)}
-    return yaml.safe_dump(given, sort_keys=False)
+    """The whole scenario as YAML, with everything that its file leaves to others."""
+    scenario = load(Path(wanted.scenario_dir) / f"{wanted.profile}.yaml")
+    given = scenario.model_dump(mode="json", exclude_unset=True)
+    return yaml.safe_dump({**given, **dict(wanted.changes)}, sort_keys=False)
 
 
 def _simulator() -> str:

@@ -41,7 +41,7 @@ def table(runs: Mapping[str, Sequence[Outcome]], title: str, heading: str) -> Ta
 def _cell(row: Row | None) -> str:
     if row is None:
         return "-"
-    horizon = row.target.named_hours if row.target else DEFAULT_HORIZON_H
+    horizon = (row.target.named_hours if row.target else None) or DEFAULT_HORIZON_H
     named = percent(row.named_within.get(horizon), 0)
     return f"{'never' if math.isinf(row.hours) else hours(row.hours) + ' h'}, {named}"
 

@@ -18,9 +18,9 @@ class Target(NamedTuple):
     """What a profile must show: hours to the alert, share of its real length served before, share named by then."""
 
     hours: float
-    real_share: float
-    named_share: float
-    named_hours: int
+    real_share: float | None = None
+    named_share: float | None = None
+    named_hours: int | None = None
 
 
 TARGETS = {
@@ -30,6 +30,9 @@ TARGETS = {
     "replay": Target(12, 0.03, 0.90, 48),
     "relay": Target(24, 0.10, 0.80, 72),
     "evasive": Target(24, 0.02, 0.90, 72),
+    "hydra_metadata_only": Target(24),
+    "replay_metadata_only": Target(24),
+    "evasive_metadata_only": Target(24),
 }
 
 
@@ -56,11 +59,11 @@ class Row:
         target = self.target
         if target is None:
             return None
-        named = self.named_within.get(target.named_hours)
+        named = None if target.named_hours is None else self.named_within.get(target.named_hours)
         return (
             self.hours <= target.hours
-            and (self.real_share or 0.0) <= target.real_share
-            and (named or 0.0) >= target.named_share
+            and (target.real_share is None or (self.real_share or 0.0) <= target.real_share)
+            and (target.named_share is None or (named or 0.0) >= target.named_share)
         )
 
 
@@ -94,7 +97,7 @@ def _row(profile: str, name: str, group: Sequence[tuple[CampaignResult, Evaluati
         purity=median(worlds, lambda each: each.purity),
         churn=median(worlds, lambda each: each.churn.ratio),
         honest_named=statistics.fmean(sum(world.honest.named.values()) for world in worlds),
-        target=TARGETS.get(name),
+        target=TARGETS.get(profile, TARGETS.get(name)),
     )
 
 

@@ -43,7 +43,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         name,
         f"{row.found}/{row.seeds}",
         f"{hours(row.hours)}/{hours(row.hours_worst)}" + (f" ({target.hours:g})" if target else ""),
-        percent(row.real_share, 2) + (f" ({100 * target.real_share:g}%)" if target else ""),
+        percent(row.real_share, 2) + (f" ({100 * target.real_share:g}%)" if target and target.real_share else ""),
         *named,
         percent(row.precision, 1),
         percent(row.purity, 1),
