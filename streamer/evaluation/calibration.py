@@ -9,7 +9,7 @@ from scipy.stats import chi2
 from streamer.evaluation.result import Calibration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from streamer.evaluation.result import FalseAlert
 
@@ -24,12 +24,6 @@ def calibration(alerts: Iterable[FalseAlert], days: float | None) -> tuple[Calib
         return ()
     claims = [alert.claimed_per_day for alert in alerts if alert.claimed_per_day is not None]
     return tuple(_one(threshold, sum(claim <= threshold for claim in claims), days) for threshold in CLAIMS_PER_DAY)
-
-
-def silent_above(claims: Sequence[float | None]) -> float | None:
-    """The highest claim there is, if it lies below the highest threshold: above it nothing could be counted."""
-    highest = max((claim for claim in claims if claim is not None), default=None)
-    return highest if highest is not None and highest < CLAIMS_PER_DAY[1] else None
 
 
 def _one(threshold: float, counted: int, days: float) -> Calibration:

@@ -10,7 +10,7 @@ from streamer.evaluation.calibration import calibration
 from streamer.evaluation.campaigns import Judge
 from streamer.evaluation.churn import churn
 from streamer.evaluation.families import families
-from streamer.evaluation.history import History
+from streamer.evaluation.history import History, Moment
 from streamer.evaluation.honest import false_alerts, honest
 from streamer.evaluation.records import AlertRevision, LimitRecord, MembershipRecord, Span, read, read_span, to_ms
 from streamer.evaluation.result import ClusterResult, Evaluation
@@ -76,11 +76,18 @@ def _missing(history: History, traffic: Traffic | None, days: float | None) -> I
         yield _NEEDS_EVENTS
     if days is None:
         yield _NEEDS_SPAN
+    unlisted = {moment.alert.alert_id for moment in history.moments if _unlisted(moment)}
+    if unlisted:
+        yield f"alerts that count more accounts than they list and their clusters had then: {len(unlisted):,}"
     if traffic is not None:
         firsts = traffic.account_first_ms
         early = sum(history.named_ms.get(account, first) < first for account, first in firsts.items())
         if early:
-            yield f"{early:,} accounts of campaigns are said to have been named before their first request"
+            yield f"accounts of campaigns said to have been named before their first request: {early:,}"
+
+
+def _unlisted(moment: Moment) -> bool:
+    return moment.firing and (moment.alert.account_count or 0) > len(moment.accounts)
 
 
 def _clusters(history: History, known: Truth) -> tuple[ClusterResult, ...]:

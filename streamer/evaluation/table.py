@@ -32,7 +32,7 @@ def render(evaluation: Evaluation) -> RenderableType:
     parts.append(_summary(evaluation))
     if any(cluster.purity < 1 for cluster in evaluation.clusters):
         parts += [Text(), _mixed(evaluation)]
-    parts += [Text(f"not known: {sentence}", style="yellow") for sentence in evaluation.missing]
+    parts += [Text(f"note: {sentence}", style="yellow") for sentence in evaluation.missing]
     return Group(*parts)
 
 
@@ -136,7 +136,8 @@ def _honest(evaluation: Evaluation) -> Table:
 
 def _calibration(evaluation: Evaluation) -> Table:
     caption = (
-        "alerts on honest traffic that claim so few false alarms or fewer; below ten a factor of two cannot be told"
+        "alerts on honest traffic that claim so few false alarms or fewer; below ten a factor of two cannot be told, "
+        "and above detection.alert.info_per_day no alert is written"
     )
     table = _table("False alarms a day, claimed and counted", caption)
     _columns(table, (), ("claimed", "counted", "95% between", "alerts", "expected", "ratio"))

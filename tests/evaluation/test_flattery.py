@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from streamer.evaluation import CampaignResult, Evaluation, evaluate
 from tests.evaluation.handmade import Request, alert, at, member, write
@@ -152,6 +155,12 @@ def test_members_beyond_the_list_of_an_alert_are_named_and_not_dropped(tmp_path:
     assert result.churn.dropped == 0
 
 
+def test_accounts_that_are_counted_and_never_listed_are_doubted(judged: Judged) -> None:
+    hidden = judged([alert("a1", 2, "critical", GOOD, account_count=900)])
+    assert any("that count more accounts" in sentence for sentence in hidden.missing)
+    assert not judged([alert("a1", 4, "critical", GOOD, account_count=4)]).missing
+
+
 def test_members_that_come_later_do_not_make_an_earlier_alert_right(judged: Judged) -> None:
     result = judged([alert("a1", 2, "critical", ["h1", "c1"])], [member(name, 40, "k1") for name in GOOD])
     assert not alpha(result).detected
@@ -195,3 +204,59 @@ def test_a_quieter_claim_is_the_one_that_counts(judged: Judged) -> None:
     result = judged(loud_then_sure)
     assert [(line.claimed_per_day, line.counted) for line in result.calibration] == [(3, 1), (1, 1), (0.3, 1)]
     assert sum(result.honest.false_alerts["warning"].values()) == 1
+
+
+WHO = st.lists(st.sampled_from([*GOOD, *BAD]), min_size=1, max_size=6, unique=True)
+REVISIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["a1", "a2"]),
+        st.integers(1, 90),
+        st.sampled_from(["info", "warning", "critical"]),
+        WHO,
+        st.sampled_from(["firing", "firing", "firing", "resolved"]),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+def in_order(drawn: list[Any]) -> list[dict[str, Any]]:
+    """The revisions as a detector writes them: by time, numbered for each alert."""
+    written: list[dict[str, Any]] = []
+    for name, hours, severity, accounts, status in sorted(drawn, key=lambda revision: revision[1]):
+        number = 1 + sum(record["alert_id"] == name for record in written)
+        written.append(alert(name, hours, severity, accounts, status=status, revision=number))
+    return written
+
+
+@given(REVISIONS)
+@settings(max_examples=60, deadline=None)
+def test_what_came_later_changes_nothing_that_was_before(drawn: list[Any]) -> None:
+    written = in_order(drawn)
+    with TemporaryDirectory() as directory:
+        judge = Judged(Path(directory))
+        whole = alpha(judge(written))
+        if whole.detected_at is None:
+            return
+        until = [record for record in written if record["updated_at"] <= whole.detected_at.replace(".000Z", "Z")]
+        cut = alpha(judge(until))
+        assert (cut.alert_id, cut.detected_at, cut.share_served_before) == (
+            whole.alert_id,
+            whole.detected_at,
+            whole.share_served_before,
+        )
+        before = [record for record in written if record["updated_at"] < whole.detected_at.replace(".000Z", "Z")]
+        assert not alpha(judge(before)).detected
+
+
+@given(REVISIONS, REVISIONS)
+@settings(max_examples=60, deadline=None)
+def test_nothing_that_is_added_takes_back_a_name_or_a_false_alert(drawn: list[Any], added: list[Any]) -> None:
+    later = [(f"{name}x", hours, *rest) for name, hours, *rest in added]
+    with TemporaryDirectory() as directory:
+        judge = Judged(Path(directory))
+        first, more = judge(in_order(drawn)), judge(in_order([*drawn, *later]))
+    assert {each.alert_id for each in first.false_alerts} <= {each.alert_id for each in more.false_alerts}
+    assert first.named <= more.named
+    assert first.honest.named_accounts.keys() <= more.honest.named_accounts.keys()
+    assert all(named(first, hours) <= named(more, hours) for hours in (6, 24, 48, 72))

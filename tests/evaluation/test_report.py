@@ -79,7 +79,7 @@ def test_names_cannot_bring_in_markup(judged: Evaluation) -> None:
     page = report({"<b>": replace(judged, campaigns=(evil,), timelines=(course,))})
     assert "<script" not in page
     assert "&lt;script&gt;" in page
-    assert "<b>" not in page.replace("<b>Not known:</b>", "")
+    assert "<b>" not in page.replace("<b>Note:</b>", "")
 
 
 def test_a_timeline_shows_every_revision_and_everybody_named(judged: Evaluation) -> None:
@@ -117,7 +117,7 @@ def test_families_are_as_long_as_they_are_strong(judged: Evaluation) -> None:
 def test_a_world_without_campaigns_or_events_has_a_report_too(tmp_path: Path) -> None:
     page = report({"none": evaluate(*write(tmp_path, truth={"h1": "benign:ci"}))})
     assert "There was none in this world" in page
-    assert "Not known" in page
+    assert "<b>Note:</b>" in page
 
 
 def test_places_outside_a_scale_are_at_its_edge() -> None:

@@ -34,7 +34,7 @@ def _sections(evaluation: Evaluation, names: str, comparison: Comparison | None)
     yield f'<h1>How good was that</h1><p class="dim">{escape(names)}</p>'
     yield _headline(evaluation)
     for sentence in evaluation.missing:
-        yield f"<p><b>Not known:</b> {escape(sentence)}.</p>"
+        yield f"<p><b>Note:</b> {escape(sentence)}.</p>"
     if comparison is not None:
         yield "<h2>What it costs to be named less</h2>" + tables.comparison(comparison)
     yield "<h2>Campaigns</h2>" + (
@@ -52,7 +52,8 @@ def _sections(evaluation: Evaluation, names: str, comparison: Comparison | None)
         yield "<h2>False alarms, claimed and counted</h2>" + tables.calibration(evaluation)
         yield _figure(
             charts.calibration(evaluation.calibration),
-            "On the dashed line a claim holds; in the band within a factor of two. Faint: fewer than ten alerts.",
+            "On the dashed line a claim holds; in the band within a factor of two. Faint: fewer than ten alerts. "
+            "Above detection.alert.info_per_day no alert is written.",
             "half",
         )
     if evaluation.families:

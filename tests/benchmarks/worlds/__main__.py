@@ -13,6 +13,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from streamer.evaluation import Evaluation, compare
+from streamer.evaluation.report import report
+from streamer.evaluation.table import render_comparison
 from tests.benchmarks.worlds import ablation, side_by_side
 from tests.benchmarks.worlds.command import add_worlds, pairs, say, show, wanted, write_json
 from tests.benchmarks.worlds.running import Outcome, WithSettings, configuration, outcomes
@@ -35,6 +38,8 @@ def arguments() -> argparse.Namespace:
         metavar="NAME",
         help="a family of evidence or kind of link to run without (family:NAME, link:NAME); can be given again",
     )
+    parser.add_argument("--html", type=Path, help="write a report with pictures of all worlds to this file")
+    parser.add_argument("--compare", action="store_true", help="hold the first world of each profile against the first")
     parser.add_argument("--ablate", action="store_true", help="switch off each family and kind of link in turn")
     return parser.parse_args()
 
@@ -48,7 +53,15 @@ def main() -> None:
     found = outcomes(wanted(given), WithSettings(settings), given.jobs, say, given.keep)
     if given.json:
         write_json(found, given.json)
+    if given.html:
+        worlds = {f"{each.wanted.profile} {each.wanted.seed}": each.evaluation for each in found}
+        given.html.write_text(report(worlds), encoding="utf-8")
     show(found, console, "Campaigns")
+    if given.compare:
+        firsts: dict[str, Evaluation] = {}
+        for each in found:
+            firsts.setdefault(each.wanted.profile, each.evaluation)
+        console.print(render_comparison(compare(firsts)))
     given_names = map(ablation.full_name, given.switch_off)
     names = list(dict.fromkeys([*given_names, *(ablation.switches(found) if given.ablate else [])]))
     runs: dict[str, list[Outcome]] = {"nothing": found}
