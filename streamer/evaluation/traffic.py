@@ -106,7 +106,7 @@ class Traffic:
         days, seen = self._plans.get(campaign, Plan()).days, self.days_seen(campaign)
         if share is None or days is None or not seen:
             return None
-        return share * seen / max(seen, days)
+        return share * seen / days
 
     def hours(self, campaign: str) -> dict[int, Hour]:
         """Requests and active accounts by hour since 1970."""

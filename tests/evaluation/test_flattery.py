@@ -155,6 +155,12 @@ def test_members_beyond_the_list_of_an_alert_are_named_and_not_dropped(tmp_path:
     assert result.churn.dropped == 0
 
 
+def test_accounts_that_a_capped_list_leaves_out_are_not_dropped(judged: Judged) -> None:
+    alerts = [alert("a1", 4, "critical", ["c1", "c2"]), alert("a1", 9, "critical", ["c2"], account_count=4, revision=2)]
+    assert judged(alerts).churn.dropped == 0
+    assert judged([alerts[0], {**alerts[1], "account_count": 1}]).churn.dropped == 1
+
+
 def test_accounts_that_are_counted_and_never_listed_are_doubted(judged: Judged) -> None:
     hidden = judged([alert("a1", 2, "critical", GOOD, account_count=900)])
     assert any("that count more accounts" in sentence for sentence in hidden.missing)

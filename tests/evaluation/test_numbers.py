@@ -56,7 +56,7 @@ def test_what_aged_accounts_did_before_is_not_the_campaign_s(tmp_path: Path) -> 
 
 
 def test_claims_are_held_against_counts(tmp_path: Path) -> None:
-    claims = [0.1, 0.2, 0.5, 0.9, 2.0, 2.9, 3.5, None]
+    claims = [0.1, 0.3, 0.5, 1.0, 2.0, 3.0, 3.5, None]
     alerts = [alert(f"a{at}", at, "info", ["h1", "h2"], false_alarm_rate=claim) for at, claim in enumerate(claims)]
     lines = evaluate(*write(tmp_path, alerts), [Request(0, "h1"), Request(48, "h1")]).calibration
     assert [(line.claimed_per_day, line.counted, line.expected) for line in lines] == [
