@@ -21,8 +21,12 @@ def evaluate(
         typer.Option("--events", "-e", metavar="FILE", help="The events, for times and shares; one for each DIR."),
     ] = None,
     scenario: Annotated[
-        str | None,
-        typer.Option("--scenario", metavar="NAME|FILE", help="What was simulated: how long its campaigns really last."),
+        list[str] | None,
+        typer.Option(
+            "--scenario",
+            metavar="NAME|FILE",
+            help="What was simulated: when campaigns begin and how long they last. One for all DIR, or one each.",
+        ),
     ] = None,
     campaign_days: Annotated[
         list[str] | None,
@@ -40,7 +44,7 @@ def evaluate(
     json: options.Json = False,
 ) -> None:
     """Say how good the records of replays are, measured against the truth."""
-    judging = wiring.Judging(directories, truth, events or [], label or [], scenario, campaign_days or [])
+    judging = wiring.Judging(directories, truth, events or [], label or [], scenario or [], campaign_days or [])
     worlds = wiring.evaluate(judging)
     if html is not None:
         wiring.write_report(worlds, html, compared=compare)

@@ -25,6 +25,7 @@ class ComparedCampaign:
     requests_per_day: float | None
     requests_per_account_per_day: float | None
     volume_ratio: float | None
+    detected: bool
     hours_to_detection: float | None
     recall: float
     recall_48h: float | None
@@ -68,6 +69,7 @@ def _row(run: str, campaign: CampaignResult, first: CampaignResult | None, *, ot
         requests_per_day=volume,
         requests_per_account_per_day=None if volume is None else volume / campaign.accounts,
         volume_ratio=volume / before if volume is not None and before else None,
+        detected=campaign.detected,
         hours_to_detection=campaign.hours_to_detection,
         recall=campaign.recall,
         recall_48h=next((within.share for within in campaign.named_within if within.hours == _HOURS), None),

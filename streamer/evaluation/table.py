@@ -48,7 +48,7 @@ def render_comparison(comparison: Comparison) -> RenderableType:
             f"{row.accounts:,}",
             _number(row.requests_per_account_per_day),
             percent(row.volume_ratio),
-            "never" if row.hours_to_detection is None else f"{row.hours_to_detection:.1f}",
+            _number(row.hours_to_detection) if row.detected else "never",
             percent(row.recall),
             percent(row.recall_48h),
             {True: "yes", False: "no", None: "-"}[row.halved],

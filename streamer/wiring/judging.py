@@ -33,7 +33,7 @@ class Judging:
     truths: Sequence[Path]
     events: Sequence[Path] = ()
     labels: Sequence[str] = ()
-    scenario: str | None = None
+    scenarios: Sequence[str] = ()
     campaign_days: Sequence[str] = ()
 
 
@@ -41,10 +41,15 @@ def evaluate(judging: Judging) -> dict[str, Evaluation]:
     """Judge each run, by its label; with the events, times and shares are judged too."""
     from streamer.evaluation import evaluate as judge
 
-    known = plans(judging.scenario, judging.campaign_days)
+    found = runs(judging.directories, judging.truths, judging.events, judging.labels)
+    scenarios: list[str | None] = list(judging.scenarios) or [None]
+    if len(scenarios) not in (1, len(found)):
+        raise UsageError("--scenario", f"found {len(scenarios)} for {len(found)} DIR", "give one, or one for each")
+    known = [plans(scenario, judging.campaign_days) for scenario in scenarios]
+    known = known if len(known) == len(found) else known * len(found)
     return {
-        label: judge(run.directory, run.truth, _requests(run.events) if run.events else None, known)
-        for label, run in runs(judging.directories, judging.truths, judging.events, judging.labels).items()
+        label: judge(run.directory, run.truth, _requests(run.events) if run.events else None, told)
+        for (label, run), told in zip(found.items(), known, strict=True)
     }
 
 

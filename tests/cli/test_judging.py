@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from streamer.errors import UsageError
-from streamer.wiring.judging import plans, runs
+from streamer.wiring.judging import Judging, evaluate, plans, runs
 from tests.cli.conftest import Run
 from tests.evaluation.handmade import alert, at, write
 
@@ -73,6 +73,13 @@ def test_each_run_has_its_own_truth_and_name() -> None:
         runs(two, two, [], ["a", "a"])
     only = runs(two[:1], two[:1], two, [])["out"]
     assert list(only.events) == two
+
+
+def test_scenarios_are_one_for_all_or_one_each(world: Path) -> None:
+    directories, truths = [world / "one", world / "two"] * 2, [world / "one" / "truth.jsonl"] * 4
+    with pytest.raises(UsageError, match="--scenario: found 2 for 4 DIR"):
+        evaluate(Judging(directories, truths, labels=list("abcd"), scenarios=["hydra", "relay"]))
+    assert len(evaluate(Judging(directories, truths, labels=list("abcd"), scenarios=["hydra"]))) == 4
 
 
 def test_a_scenario_tells_lengths_and_what_is_given_goes_before() -> None:

@@ -153,7 +153,9 @@ def test_halving_the_recall_has_its_price(two: dict[str, Evaluation]) -> None:
     )
     console = Console(width=80, record=True)
     console.print(render_comparison(comparison))
-    assert "What it costs to be named less" in console.export_text()
+    shown = console.export_text()
+    assert "What it costs to be named less" in shown
+    assert [line.split()[5] for line in shown.splitlines() if " alpha " in line] == ["2.0", "never"]
 
 
 def test_where_nothing_is_gained_it_says_so(two: dict[str, Evaluation]) -> None:

@@ -11,7 +11,7 @@ from streamer.evaluation.table import percent
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from streamer.evaluation.comparison import Comparison
+    from streamer.evaluation.comparison import ComparedCampaign, Comparison
     from streamer.evaluation.result import CampaignResult, Evaluation
 
 
@@ -94,7 +94,7 @@ def comparison(found: Comparison) -> str:
             f"{row.accounts:,}",
             "-" if row.requests_per_account_per_day is None else f"{row.requests_per_account_per_day:.1f}",
             percent(row.volume_ratio),
-            "never" if row.hours_to_detection is None else f"{row.hours_to_detection:.1f} h",
+            _after(row),
             percent(row.recall),
             {True: "yes", False: "no", None: "-"}[row.halved],
         ]
@@ -102,6 +102,12 @@ def comparison(found: Comparison) -> str:
     ]
     headings = ["run", "accounts", "requests a day each", "volume to the first", "alert after", "ever named", "halved"]
     return table(headings, rows) + "".join(f"<p>{escape(sentence)}</p>" for sentence in found.conclusions)
+
+
+def _after(row: ComparedCampaign) -> str:
+    if not row.detected:
+        return "never"
+    return "-" if row.hours_to_detection is None else f"{row.hours_to_detection:.1f} h"
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
