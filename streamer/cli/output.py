@@ -41,8 +41,11 @@ def table(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     Console().print(shown)
 
 
-def evaluation(found: Evaluation, *, as_json: bool) -> None:
-    """Print a judgement."""
+def evaluation(worlds: Mapping[str, Evaluation], *, as_json: bool) -> None:
+    """Print a judgement of one world, or of several as one."""
+    from streamer.evaluation import pooled
+
+    found = pooled(worlds)
     if as_json:
         typer.echo(json.dumps(found.as_record()))
         return
@@ -61,6 +64,19 @@ def explanation(found: Explanation, *, as_json: bool) -> None:
     from streamer.cases.terminal import render
 
     Console(highlight=False).print(render(found))
+
+
+def comparison(worlds: Mapping[str, Evaluation], *, as_json: bool) -> None:
+    """Print runs side by side."""
+    from streamer.evaluation import compare
+
+    found = compare(worlds)
+    if as_json:
+        typer.echo(json.dumps(found.as_record()))
+        return
+    from streamer.evaluation.table import render_comparison
+
+    Console().print(render_comparison(found))
 
 
 def problems(found: Sequence[StreamerError], *, as_json: bool) -> None:

@@ -21,6 +21,7 @@ from streamer.detection.settings import DetectionSettings
 
 MAX_ROUNDS = 4
 MAX_TRIALS = 40
+MAX_ADJACENT = 150
 SLACK = 0.05
 PASSER_SUPPORT = 2
 MAX_NEW_RATIO = 0.67
@@ -49,7 +50,6 @@ class _Facts(NamedTuple):
     volume: int
     usual: float
     refused: int
-    organization: int
 
 
 class _State(NamedTuple):
@@ -95,13 +95,14 @@ class Grower:
                 tie = self._book.ties[key]
                 on_it = self._fresh(tie.keys)
                 more = on_it - state.keys
-                tied = self._with(state, frozenset(), on_it)
-                trial = self._with(tied, more, on_it)
+                state = state._replace(tied=state.tied | (on_it & state.keys))
                 if more:
                     trials += 1
-                    if trial.strength > tied.strength + SLACK or not self._fits(state.keys, more, tie, len(on_it)):
+                    before_it = self._strength(state)
+                    trial = self._with(state, more, on_it)
+                    if trial.strength > before_it + SLACK or not self._fits(state.keys, more, tie, len(on_it)):
                         continue
-                state = trial
+                    state = trial
                 used[key] = tie.lead.link
             state = self._with(state, self._fitting_partners(state.keys), frozenset())
             if state.keys == before:
@@ -133,7 +134,7 @@ class Grower:
             for key, count in self._book.overlapping(keys).items()
             if count >= enough and key not in used
         ]
-        return [key for _, key in sorted(found)]
+        return [key for _, key in sorted(found)[:MAX_ADJACENT]]
 
     def _fits(self, keys: Keys, more: Keys, tie: Tie, on_it: int) -> bool:
         """Whether accounts of a tie may join: most must be as typical of the union as its own accounts are.
@@ -169,7 +170,7 @@ class Grower:
             self._known.update(dict.fromkeys(unknown))
             rows = self._members.of(unknown)
             rows = rows[rows["window"] > self._oldest]
-            columns = (rows["bins"][:, _VOLUME], rows["usual"], rows["refused"], rows["organization"])
+            columns = (rows["bins"][:, _VOLUME], rows["usual"], rows["refused"])
             facts = map(_Facts, *(column.tolist() for column in columns))
             self._known.update(zip(rows["key"].tolist(), facts, strict=True))
         return frozenset(key for key in wanted if self._known[key] is not None)
@@ -192,13 +193,9 @@ class Grower:
         return grown._replace(strength=self._strength(grown))
 
     def _strength(self, state: _State) -> float:
-        """Give the log10 probability of the traces of control; a group that one organization answers for has none."""
+        """Give the log10 probability of the traces of control."""
         settings = self._settings.group
         count = len(state.keys)
-        owners = Counter(fact.organization for key in state.keys if (fact := self._known[key]) is not None)
-        del owners[0]
-        if owners and max(owners.values()) >= settings.organization_ratio * count:
-            return 0.0
         even = 0.0
         if count >= settings.min_accounts and state.usual == state.usual:
             squares = state.squares - state.volume * state.volume / count + (count - 1) / 12
