@@ -210,17 +210,23 @@ class Placement(NamedTuple):
 class Clusters:
     """All clusters, and which account is in which; an account is in one at most."""
 
-    def __init__(self, settings: AlertSettings) -> None:
+    def __init__(self, settings: AlertSettings, min_accounts: int) -> None:
         self._settings = settings
+        self._min_accounts = min_accounts
         self.by_id: dict[str, Cluster] = {}
         self.of_account: dict[int, str] = {}
         self._singles: dict[int, str] = {}
 
-    def place(self, suspect: Suspect, names: dict[int, str], now_ms: int) -> Placement:
-        """Put a suspect where it belongs: into the clusters it overlaps, which become one, or into one of its own."""
+    def place(self, suspect: Suspect, names: dict[int, str], now_ms: int) -> Placement | None:
+        """Put a suspect where it belongs: into the clusters it overlaps, which become one, or into one of its own.
+
+        None where it overlaps none enough, and too few of its accounts are free to be one.
+        """
         if suspect.kind == "account":
             return self._single(suspect, names, now_ms)
         found = self._overlapping(suspect)
+        if not found and sum(key not in self.of_account for key in suspect.candidates) < self._min_accounts:
+            return None
         absorbed: list[Cluster] = []
         new: list[int] = []
         if found:

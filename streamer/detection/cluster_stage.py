@@ -36,7 +36,7 @@ class ClusterStage:
 
     def __init__(self, settings: DetectionSettings, sources: int) -> None:
         self.settings = settings
-        self.clusters = Clusters(settings.alert)
+        self.clusters = Clusters(settings.alert, settings.group.min_accounts)
         self.limits = LimitBook(settings.limit)
         self.alerts = AlertBook(settings, self.limits)
         self._barrier: Barrier[LeadReport] = Barrier(sources)
@@ -182,7 +182,10 @@ class ClusterStage:
             if severity_of(claimed.rate, self.settings.alert, is_alarming=claimed.is_alarming) is None:
                 continue
             names = {key: self._members.name(key) for key in claimed.candidates}
-            cluster, _, absorbed = self.clusters.place(claimed, names, now_ms)
+            placed = self.clusters.place(claimed, names, now_ms)
+            if placed is None:
+                continue
+            cluster, _, absorbed = placed
             left = touched.setdefault(cluster.cluster_id, [])
             for other in absorbed:
                 left += touched.pop(other.cluster_id, [])

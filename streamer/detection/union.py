@@ -126,13 +126,17 @@ class Grower:
         return frozenset(key for link in links for key in self._book.ties[link].keys)
 
     def _adjacent(self, keys: Keys, used: dict[int, Link]) -> list[int]:
-        """Give the ties that overlap enough, those that overlap most first."""
+        """Give the ties that overlap enough, those that overlap most first.
+
+        For an identity, one account is enough if it passed a request to another of the union, or took one over.
+        """
         enough = self._settings.group.tie_overlap
         ties = self._book.ties
+        passing = self._book.overlapping(self._book.passers(keys))
         found = [
             (-count / len(ties[key].keys), key)
             for key, count in self._book.overlapping(keys).items()
-            if count >= enough and key not in used
+            if key not in used and (count >= enough or (passing[key] and ties[key].lead.link.kind in IDENTITY))
         ]
         return [key for _, key in sorted(found)[:MAX_ADJACENT]]
 
