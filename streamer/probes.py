@@ -13,7 +13,7 @@ MIN_KEY_BYTES = 16
 
 def probe(config: StreamerConfig, environment: Mapping[str, str]) -> list[StreamerError]:
     """Everything on this machine that would stop a worker with this configuration."""
-    return [*_workers(config), *privacy(config, environment), *_port(config)]
+    return [*_workers(config), *privacy(config, environment), *notifying(config, environment), *_port(config)]
 
 
 def _workers(config: StreamerConfig) -> Iterator[StreamerError]:
@@ -37,6 +37,24 @@ def privacy(config: StreamerConfig, environment: Mapping[str, str]) -> Iterator[
         found = f"the variable holds {length} bytes" if length else "the variable is not set"
         remedy = f"allowed: a secret of at least {MIN_KEY_BYTES} bytes in it, the same on every worker"
         yield StreamerError(f"environment variable {name} (privacy.key_env)", found, remedy)
+
+
+def notifying(config: StreamerConfig, environment: Mapping[str, str]) -> Iterator[StreamerError]:
+    """What is wrong with how alerts are to be sent."""
+    found = config.alertmanager
+    if found.ends_after_s < 2 * found.resend_interval_s:
+        yield StreamerError(
+            "alertmanager.ends_after_s",
+            f"found {found.ends_after_s:g}, so one lost call would end every alert",
+            f"allowed: at least twice alertmanager.resend_interval_s ({2 * found.resend_interval_s:g})",
+        )
+    wanted = [("alertmanager.token_env", found.token_env)] if found.urls and found.token_env else []
+    if config.webhook.url:
+        wanted.append(("webhook.secret_env", config.webhook.secret_env))
+    for key, name in wanted:
+        if not environment.get(name):
+            remedy = "allowed: a secret in it, the same on every worker"
+            yield StreamerError(f"environment variable {name} ({key})", "the variable is not set", remedy)
 
 
 def _port(config: StreamerConfig) -> Iterator[StreamerError]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from streamer.config.loading import load_config
 from streamer.config.schema import (
+    AlertmanagerConfig,
     IngestConfig,
     InputFormat,
     KafkaConfig,
@@ -15,6 +16,7 @@ from streamer.config.schema import (
 )
 
 __all__ = [
+    "AlertmanagerConfig",
     "IngestConfig",
     "InputFormat",
     "KafkaConfig",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from streamer.wiring.demonstration import demo
 from streamer.wiring.live import check, ingest, produce, run_worker, topics
+from streamer.wiring.notify import notify
 from streamer.wiring.offline import evaluate, replay, simulate
 from streamer.wiring.settings import input_bytes, load
 
@@ -14,6 +15,7 @@ __all__ = [
     "ingest",
     "input_bytes",
     "load",
+    "notify",
     "produce",
     "replay",
     "run_worker",

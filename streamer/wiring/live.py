@@ -66,6 +66,7 @@ def run_worker(config: StreamerConfig) -> int:
     from streamer.stream.topics import ensure_topics, require, topics_of
     from streamer.stream.topology import Topology
     from streamer.stream.worker import run_worker as run_app
+    from streamer.wiring.notify import beside_worker
 
     problems = probe(config, os.environ)
     if problems:
@@ -75,6 +76,7 @@ def run_worker(config: StreamerConfig) -> int:
     topology = Topology(config, metrics, wall_clock_ms, privacy_key(config))
     app = build_app(replace(topology.settings(), web_port=None), topology.specs(), metrics, time.monotonic)
     app.task(worker_pages(config, app, metrics))
+    app.task(beside_worker(config, metrics.registry))
     interrupted = asyncio.Event()
     app.task(interruptible(interrupted))
     code = run_app(app)

@@ -1,0 +1,172 @@
+"""From a record on the topic to a notification: the real Kafka, the real Alertmanager, a real receiver."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import threading
+from typing import TYPE_CHECKING, Any, Self
+
+import pytest
+from kafka import KafkaProducer
+from prometheus_client import CollectorRegistry
+
+from streamer.config import AlertmanagerConfig, KafkaConfig, StreamerConfig, TopicNames
+from streamer.stream.topics import ensure_topics, topics_of
+from streamer.wiring.notify import notifiers
+from tests.notify.programs import Alertmanager, Inbox, eventually
+from tests.notify.records import account_alert, alert, member, value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from streamer.detection.records import Alert, Membership
+    from tests.kafka_fixture import KafkaCluster
+
+pytestmark = pytest.mark.kafka
+QUIET_S = 2.0  # more than a group's interval and a resend
+
+
+class Running:
+    """A notifier in a thread, as one process of several would have it."""
+
+    def __init__(self, config: StreamerConfig) -> None:
+        self.registry = CollectorRegistry()
+        self._works = notifiers(config, self.registry)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        async def work() -> None:
+            self._task = asyncio.gather(*(each() for each in self._works))
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+        self._loop.run_until_complete(work())
+        self._loop.close()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._task.cancel)
+        self._thread.join()
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(name, labels)
+
+
+class Bench:
+    """Topics of its own, somebody who writes records to them, and where notifications arrive."""
+
+    def __init__(self, kafka: KafkaCluster, directory: Path, root: Path, inbox: Inbox) -> None:
+        self.inbox = inbox
+        self.alertmanager = Alertmanager(directory, root / "deploy" / "alertmanager" / "alertmanager.yml", inbox.url)
+        name = kafka.unique("notify")
+        topics = TopicNames(**{field: f"{name}.{field}" for field in TopicNames.model_fields})
+        found = KafkaConfig(
+            bootstrap_servers=kafka.servers, application=name, request_partitions=1, link_partitions=1, topics=topics
+        )
+        sending = AlertmanagerConfig(urls=(self.alertmanager.url,), resend_interval_s=1.0, ends_after_s=60.0)
+        self.config = StreamerConfig(kafka=found, alertmanager=sending)
+        ensure_topics(kafka.servers, topics_of(found))
+        self._producer = KafkaProducer(bootstrap_servers=kafka.servers)
+
+    def write(self, *records: Alert | Membership) -> None:
+        topics = self.config.kafka.topics
+        for record in records:
+            topic = topics.alerts if hasattr(record, "alert_id") else topics.members
+            key = getattr(record, "alert_id", "") or record.account_id  # type: ignore[union-attr]
+            self._producer.send(topic, value(record), key=key.encode())
+        self._producer.flush()
+
+    def notified(self) -> dict[str, Any]:
+        body: dict[str, Any] = self.inbox.next()
+        return body
+
+    def firing(self) -> list[dict[str, str]]:
+        return [found["labels"] for found in self.alertmanager.alerts()]
+
+    def close(self) -> None:
+        self._producer.close()
+
+
+@pytest.fixture
+def bench(kafka: KafkaCluster, tmp_path: Path, root: Path) -> Iterator[Bench]:
+    with Inbox() as inbox:
+        made = Bench(kafka, tmp_path, root, inbox)
+        with contextlib.closing(made), made.alertmanager.running():
+            yield made
+
+
+def test_an_alert_arrives_once_and_ends_with_its_members(bench: Bench) -> None:
+    with Running(bench.config) as notifier:
+        bench.write(account_alert("ada"))
+        alone = bench.notified()
+        assert alone["commonLabels"]["alertname"] == "StreamerAccount"
+
+        bench.write(member("ada", "c-1"), member("bob", "c-1"), alert("a-1"), account_alert("bob"))
+        told = sorted((bench.notified() for _ in range(2)), key=lambda body: str(body["status"]))
+        # The campaign, and that ada is no longer alone; bob was never spoken of.
+        assert [(body["status"], body["commonLabels"]["alertname"]) for body in told] == [
+            ("firing", "StreamerCampaign"),
+            ("resolved", "StreamerAccount"),
+        ]
+        assert told[0]["groupLabels"] == {"alertname": "StreamerCampaign", "cluster_id": "c-1"}
+        assert told[0]["receiver"] == "page"
+        assert "evenness: used alike" in told[0]["alerts"][0]["annotations"]["description"]
+        eventually(lambda: len(bench.firing()) == 3, "the campaign and both accounts are known")
+
+        bench.write(alert("a-1", 2), alert("a-1", 3), account_alert("bob", 3))
+        eventually(
+            lambda: any(found["annotations"].get("revision") == "3" for found in bench.alertmanager.alerts()),
+            "the update is known",
+        )
+        assert bench.inbox.rest(QUIET_S) == []
+
+        bench.write(alert("a-1", 4, status="resolved"))
+        over = bench.notified()
+        assert (over["status"], over["groupLabels"]["cluster_id"]) == ("resolved", "c-1")
+        assert bench.inbox.rest(QUIET_S) == []
+        assert bench.firing() == []
+        assert notifier.value("streamer_notify_leads") == 1
+
+        # What is said anew about an account after that is heard.
+        bench.write(account_alert("bob", 5))
+        anew = bench.notified()["alerts"]
+        assert [found["labels"]["alert_id"] for found in anew if found["status"] == "firing"] == ["a-bob"]
+
+
+def test_an_alertmanager_that_was_away_misses_nothing_and_hears_nothing_twice(bench: Bench) -> None:
+    with Running(bench.config) as notifier:
+        bench.write(alert("a-1"), alert("a-2"))
+        assert {bench.notified()["groupLabels"]["cluster_id"] for _ in range(2)} == {"c-1", "c-2"}
+        assert bench.inbox.rest(1.0) == []  # what it wrote down of this is on its disk
+        bench.alertmanager.stop(signal.SIGKILL)
+        bench.write(alert("a-1", 2, status="resolved"), alert("a-2", 2), alert("a-3"))
+        eventually(lambda: notifier.value("streamer_notify_failing", target="alertmanager"), "the loss is noticed")
+        bench.alertmanager.start()
+        told = {(body["status"], body["groupLabels"]["cluster_id"]) for body in (bench.notified(), bench.notified())}
+        assert told == {("resolved", "c-1"), ("firing", "c-3")}
+        assert bench.inbox.rest(QUIET_S) == []
+        assert notifier.value("streamer_notify_failing", target="alertmanager") == 0
+
+
+def test_a_notifier_that_takes_over_knows_what_the_one_before_knew(bench: Bench) -> None:
+    with Running(bench.config) as first:
+        bench.write(alert("a-1"), alert("a-2"))
+        assert {bench.notified()["groupLabels"]["cluster_id"] for _ in range(2)} == {"c-1", "c-2"}
+        with Running(bench.config) as second:
+            assert first.value("streamer_notify_leads") == 1
+            eventually(lambda: second.value("streamer_alerts_firing", kind="cluster", severity="critical") == 2, "read")
+            assert second.value("streamer_notify_leads") == 0
+    bench.write(alert("a-1", 2, status="resolved"))
+    with Running(bench.config) as third:
+        over = bench.notified()
+        assert (over["status"], over["groupLabels"]["cluster_id"]) == ("resolved", "c-1")
+        assert bench.inbox.rest(QUIET_S) == []
+        assert [labels["cluster_id"] for labels in bench.firing()] == ["c-2"]
+        assert third.value("streamer_campaign_accounts", severity="critical") == 9
