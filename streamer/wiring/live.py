@@ -58,7 +58,7 @@ def topics(config: StreamerConfig, *, dry_run: bool) -> list[dict[str, Any]]:
 
 def run_worker(config: StreamerConfig) -> int:
     """Run one worker until it is told to stop; gives the exit code."""
-    from prometheus_client import CollectorRegistry
+    from prometheus_client import CollectorRegistry, ProcessCollector
 
     from streamer.metrics import Metrics
     from streamer.probes import probe
@@ -73,6 +73,7 @@ def run_worker(config: StreamerConfig) -> int:
         raise ConfigError(problems)
     require(ensure_topics(config.kafka.bootstrap_servers, topics_of(config.kafka), dry_run=True))
     metrics = Metrics(CollectorRegistry())
+    ProcessCollector(registry=metrics.registry)
     topology = Topology(config, metrics, wall_clock_ms, privacy_key(config))
     app = build_app(replace(topology.settings(), web_port=None), topology.specs(), metrics, time.monotonic)
     app.task(worker_pages(config, app, metrics))
