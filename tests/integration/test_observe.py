@@ -17,7 +17,7 @@ import yaml
 from streamer.wiring.demonstration import free_port
 from tests.dashboards.boards import Asked, panels, queries, shipped
 from tests.integration.live import SENSITIVE, LiveRun, world
-from tests.notify.programs import Alertmanager, Inbox, eventually, fetch, need
+from tests.notify.programs import Alertmanager, Inbox, answers, eventually, fetch, need
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +53,7 @@ class Prometheus:
         with (self._directory / "prometheus.log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
+            eventually(lambda: answers(f"http://127.0.0.1:{self.port}/-/ready"), "no Prometheus answers")
             yield
         finally:
             process.kill()
@@ -66,11 +67,8 @@ class Prometheus:
         return answer["data"]
 
     def value(self, expression: str) -> float | None:
-        """The one value of an expression; None where there is none, or nobody to ask yet."""
-        try:
-            found = self.get("query", query=expression)["result"]
-        except OSError:
-            return None
+        """The one value of an expression; None where there is none."""
+        found = self.get("query", query=expression)["result"]
         return float(found[0]["value"][1]) if found else None
 
 

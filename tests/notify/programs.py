@@ -48,6 +48,13 @@ def fetch(url: str) -> Any:
         return json.load(answer)
 
 
+def answers(url: str) -> bool:
+    with contextlib.suppress(OSError):
+        urllib.request.urlopen(url, timeout=2).close()  # noqa: S310 - a local address
+        return True
+    return False
+
+
 class Inbox:
     """An HTTP server that takes what is posted; `answer` is the status it gives."""
 
@@ -124,14 +131,7 @@ class Alertmanager:
                 stdout=log,
                 stderr=log,
             )
-
-        def answers() -> bool:
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"{self.url}/-/ready", timeout=2).close()  # noqa: S310 - a local address
-                return True
-            return False
-
-        eventually(answers, "no Alertmanager answers")
+        eventually(lambda: answers(f"{self.url}/-/ready"), "no Alertmanager answers")
 
     def alerts(self) -> list[dict[str, Any]]:
         """What it holds, without what it has been told is over."""
