@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 from collections.abc import Iterator, Mapping
 
@@ -9,6 +10,7 @@ from streamer.config import StreamerConfig
 from streamer.errors import StreamerError
 
 MIN_KEY_BYTES = 16
+MIN_SECRET_BYTES = 24
 
 
 def probe(config: StreamerConfig, environment: Mapping[str, str]) -> list[StreamerError]:
@@ -48,13 +50,20 @@ def notifying(config: StreamerConfig, environment: Mapping[str, str]) -> Iterato
             f"found {found.ends_after_s:g}, so one lost call would end every alert",
             f"allowed: at least twice alertmanager.resend_interval_s ({2 * found.resend_interval_s:g})",
         )
-    wanted = [("alertmanager.token_env", found.token_env)] if found.urls and found.token_env else []
-    if config.webhook.url:
-        wanted.append(("webhook.secret_env", config.webhook.secret_env))
-    for key, name in wanted:
-        if not environment.get(name):
-            remedy = "allowed: a secret in it, the same on every worker"
-            yield StreamerError(f"environment variable {name} ({key})", "the variable is not set", remedy)
+    if found.urls and found.token_env and not environment.get(found.token_env):
+        where = f"environment variable {found.token_env} (alertmanager.token_env)"
+        yield StreamerError(where, "the variable is not set", "allowed: the token, the same on every worker")
+    if config.webhook.url and not _is_signing_secret(environment.get(config.webhook.secret_env, "")):
+        where = f"environment variable {config.webhook.secret_env} (webhook.secret_env)"
+        remedy = f"allowed: whsec_ and at least {MIN_SECRET_BYTES} bytes in base64, as `openssl rand -base64 32` makes"
+        yield StreamerError(where, "the variable holds no secret to sign with", remedy)
+
+
+def _is_signing_secret(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text.removeprefix("whsec_"), validate=True)) >= MIN_SECRET_BYTES
+    except ValueError:
+        return False
 
 
 def _port(config: StreamerConfig) -> Iterator[StreamerError]:

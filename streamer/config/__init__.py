@@ -9,10 +9,12 @@ from streamer.config.schema import (
     InputFormat,
     KafkaConfig,
     PrivacyConfig,
+    SiemConfig,
     StreamConfig,
     StreamerConfig,
     TopicNames,
     WebConfig,
+    WebhookConfig,
 )
 
 __all__ = [
@@ -21,9 +23,11 @@ __all__ = [
     "InputFormat",
     "KafkaConfig",
     "PrivacyConfig",
+    "SiemConfig",
     "StreamConfig",
     "StreamerConfig",
     "TopicNames",
     "WebConfig",
+    "WebhookConfig",
     "load_config",
 ]

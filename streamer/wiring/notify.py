@@ -6,10 +6,14 @@ import asyncio
 import logging
 import os
 import random
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streamer.config import StreamerConfig
+from streamer.errors import ConfigError
 from streamer.wiring.live import run_loop, until_signal
 from streamer.wiring.settings import wall_clock_ms
 
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from streamer.notify.alertmanager import AlertmanagerSettings
+    from streamer.notify.delivery import Deliver, Delivery
     from streamer.notify.metrics import NotifyMetrics
     from streamer.notify.notices import Wording
     from streamer.notify.notifier import Notifier
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def notifiers(config: StreamerConfig, registry: CollectorRegistry) -> list[Callable[[], Awaitable[None]]]:
+def notifiers(config: StreamerConfig, registry: CollectorRegistry) -> list[Callable[[], Coroutine[Any, Any, None]]]:
     """What is to run beside a worker, or alone: each works until cancelled and waits for a Kafka that is away."""
     from streamer.notify.backoff import Backoff
     from streamer.notify.metrics import NotifyMetrics
@@ -32,8 +37,26 @@ def notifiers(config: StreamerConfig, registry: CollectorRegistry) -> list[Calla
 
     metrics = NotifyMetrics(registry)
     rng = random.Random()  # noqa: S311 - it only spreads retries
-    notifier = _notifier(config, registry, metrics, rng)
-    return [lambda: persistent(notifier.run, Backoff(rng), "the notifier")]
+    works = {"the notifier": _notifier(config, registry, metrics, rng).run}
+    works |= {f"the {name}": delivery.run for name, delivery in _deliveries(config, metrics, rng)}
+    return [partial(persistent, run, Backoff(rng), name) for name, run in works.items()]
+
+
+def _deliveries(config: StreamerConfig, metrics: NotifyMetrics, rng: random.Random) -> Iterator[tuple[str, Delivery]]:
+    from streamer.notify.backoff import Backoff
+    from streamer.notify.delivery import Delivery
+    from streamer.notify.webhook import FindingFile, WebhookSender
+
+    kafka, hook = config.kafka, config.webhook
+    receivers: dict[str, Deliver] = {}
+    if hook.url:
+        secret = os.environ.get(hook.secret_env, "")
+        receivers["webhook"] = WebhookSender(hook.url, secret, hook.format, hook.timeout_s, wall_clock_ms)
+    if config.siem.file:
+        receivers["siem"] = FindingFile(Path(config.siem.file))
+    for name, deliver in receivers.items():
+        place = (kafka.bootstrap_servers, kafka.topics.alerts, f"{kafka.application}-notify-{name}")
+        yield name, Delivery(name, place, deliver, metrics, Backoff(rng), time.time)
 
 
 def _notifier(
@@ -89,7 +112,9 @@ def beside_worker(config: StreamerConfig, registry: CollectorRegistry) -> Callab
     works = notifiers(config, registry)
 
     async def run() -> None:
-        await asyncio.gather(*map(_guarded, works))
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(_guarded(work))
 
     return run
 
@@ -106,10 +131,14 @@ def notify(config: StreamerConfig) -> None:
     """Notify until told to stop, without a worker."""
     from prometheus_client import CollectorRegistry
 
+    from streamer.probes import notifying
     from streamer.stream.topics import ensure_topics, require, topics_of
     from streamer.web.board import Board
     from streamer.web.server import build_web, serving
 
+    problems = list(notifying(config, os.environ))
+    if problems:
+        raise ConfigError(problems)
     require(ensure_topics(config.kafka.bootstrap_servers, topics_of(config.kafka), dry_run=True))
     registry = CollectorRegistry()
     works = notifiers(config, registry)

@@ -66,7 +66,7 @@ class Inbox:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                if inbox.answer == 200:
+                if inbox.answer < 300:
                     inbox.posts.put(({key.lower(): value for key, value in self.headers.items()}, body))
                 self.send_response(inbox.answer)
                 self.end_headers()
