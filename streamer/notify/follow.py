@@ -15,7 +15,7 @@ from streamer.notify.situation import Situation
 
 logger = logging.getLogger(__name__)
 POLL_MS = 500
-MAX_RECORDS = 2_000
+MAX_RECORDS = 500
 
 OnChange = Callable[[set[str], int], None]
 """Told the ids of the alerts that a record touched, and when that record was written."""
@@ -66,6 +66,7 @@ class Follower:
                     take = self._take[partition.topic]
                     for message in messages:
                         take(message)
+                    await asyncio.sleep(0)  # this loop is the detector's too
                 async with self._read:
                     self._read.notify_all()
         finally:

@@ -28,9 +28,11 @@ class NotifyMetrics:
             target,
             registry=registry,
         )
+        self.receivers = Gauge("streamer_notify_receivers", "Receivers that are configured", target, registry=registry)
         self.leads = Gauge("streamer_notify_leads", "1 where this process is the one that notifies", registry=registry)
         for name in TARGETS:
             self.last_success.labels(name)
+            self.receivers.labels(name)
             self.failing.labels(name)
             for outcome in OUTCOMES:
                 self.deliveries.labels(name, outcome)

@@ -27,13 +27,19 @@ class Notifier:
         self._sender = sender
         self._lead = lead
         self._metrics = metrics
+        self.is_current = False
 
     async def run(self) -> None:
         """Work until cancelled; a Kafka that fails raises."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follower.run())
+            group.create_task(self._become_current())
             if self._sender is not None:
                 group.create_task(self._lead.run(self._send))
+
+    async def _become_current(self) -> None:
+        await self._follower.catch_up()
+        self.is_current = True
 
     async def _send(self) -> None:
         if self._sender is None:

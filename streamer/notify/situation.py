@@ -21,6 +21,14 @@ class Place(NamedTuple):
     cluster_id: str | None
 
 
+class InForce(NamedTuple):
+    """The parts of a limit that are counted: there may be many thousands."""
+
+    mode: str
+    action: str
+    expires_ms: int
+
+
 class Raised(NamedTuple):
     """That an alert was raised: when (event time), its severity, and the rate of false alarms it claimed at first."""
 
@@ -38,7 +46,7 @@ class Situation:
 
     def __init__(self) -> None:
         self.firing: dict[str, AlertRecord] = {}
-        self.limits: dict[str, LimitRecord] = {}
+        self.limits: dict[str, InForce] = {}
         self.judged: dict[str, str] = {}
         self.newest_ms = 0
         self.newest_written_ms = 0
@@ -81,7 +89,7 @@ class Situation:
             self.limits.pop(account_id, None)
             return
         self._saw(ms(record.issued_at), written_ms)
-        self.limits[account_id] = record
+        self.limits[account_id] = InForce(record.mode, record.action, ms(record.expires_at))
 
     def feedback(self, record: FeedbackRecord) -> None:
         """Take what a person said about an alert."""
@@ -124,10 +132,10 @@ class Situation:
         """Event time now: the newest that was heard of, and what the clock went on since."""
         return self.newest_ms + max(0, wall_ms - self.newest_written_ms)
 
-    def limits_in_force(self, wall_ms: int) -> Iterable[LimitRecord]:
+    def limits_in_force(self, wall_ms: int) -> Iterable[InForce]:
         """The limits that have not run out."""
         now_ms = self.now_ms(wall_ms)
-        return (limit for limit in self.limits.values() if ms(limit.expires_at) > now_ms)
+        return (limit for limit in self.limits.values() if limit.expires_ms > now_ms)
 
     def _saw(self, event_ms: int, written_ms: int) -> None:
         if event_ms > self.newest_ms:

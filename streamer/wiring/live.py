@@ -26,7 +26,7 @@ def check(config: StreamerConfig, on_warning: Callable[[str], None] = lambda _: 
     from streamer.probes import probe
     from streamer.stream.topics import Topic, ensure_topics, topics_of
 
-    problems = probe(config, os.environ)
+    problems = [*probe(config, os.environ), *asyncio.run(_unreachable(config))]
     servers = config.kafka.bootstrap_servers
     try:
         *states, gateway = ensure_topics(
@@ -43,6 +43,14 @@ def check(config: StreamerConfig, on_warning: Callable[[str], None] = lambda _: 
         for state in states
         for problem in state.problems
     ]
+
+
+async def _unreachable(config: StreamerConfig) -> list[StreamerError]:
+    if not config.alertmanager.urls and not config.webhook.url:
+        return []
+    from streamer.notify.reach import unreachable
+
+    return await unreachable(config.alertmanager.urls, config.webhook.url, config.alertmanager.timeout_s)
 
 
 def topics(config: StreamerConfig, *, dry_run: bool) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streamer.config import StreamerConfig
 from streamer.errors import ConfigError
@@ -29,17 +29,30 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def notifiers(config: StreamerConfig, registry: CollectorRegistry) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+class Works(NamedTuple):
     """What is to run beside a worker, or alone: each works until cancelled and waits for a Kafka that is away."""
+
+    runs: list[Callable[[], Coroutine[Any, Any, None]]]
+    is_current: Callable[[], bool]
+
+
+def notifiers(config: StreamerConfig, registry: CollectorRegistry) -> Works:
+    """Everything that follows the topics of results; `is_current` tells whether they were read to their end once."""
     from streamer.notify.backoff import Backoff
     from streamer.notify.metrics import NotifyMetrics
     from streamer.notify.notifier import persistent
 
     metrics = NotifyMetrics(registry)
     rng = random.Random()  # noqa: S311 - it only spreads retries
-    works = {"the notifier": _notifier(config, registry, metrics, rng).run}
-    works |= {f"the {name}": delivery.run for name, delivery in _deliveries(config, metrics, rng)}
-    return [partial(persistent, run, Backoff(rng), name) for name, run in works.items()]
+    metrics.receivers.labels("alertmanager").set(len(config.alertmanager.urls))
+    notifier = _notifier(config, registry, metrics, rng)
+    works = {"the notifier": notifier.run}
+    for name, delivery in _deliveries(config, metrics, rng):
+        metrics.receivers.labels(name).set(1)
+        works[f"the {name}"] = delivery.run
+    runs: list[Callable[[], Coroutine[Any, Any, None]]]
+    runs = [partial(persistent, run, Backoff(rng), name) for name, run in works.items()]
+    return Works(runs, lambda: notifier.is_current)
 
 
 def _deliveries(config: StreamerConfig, metrics: NotifyMetrics, rng: random.Random) -> Iterator[tuple[str, Delivery]]:
@@ -113,7 +126,7 @@ def beside_worker(config: StreamerConfig, registry: CollectorRegistry) -> Callab
 
     async def run() -> None:
         async with asyncio.TaskGroup() as group:
-            for work in works:
+            for work in works.runs:
                 group.create_task(_guarded(work))
 
     return run
@@ -142,11 +155,17 @@ def notify(config: StreamerConfig) -> None:
     require(ensure_topics(config.kafka.bootstrap_servers, topics_of(config.kafka), dry_run=True))
     registry = CollectorRegistry()
     works = notifiers(config, registry)
-    pages = build_web(registry, Board(), live=lambda: None, ready=lambda: None, title="streamer notify")
+    pages = build_web(
+        registry,
+        Board(),
+        live=lambda: None,
+        ready=lambda: None if works.is_current() else "reading what was found so far",
+        title="streamer notify",
+    )
 
     async def work(stop: asyncio.Event) -> dict[str, Any]:
         async with serving(pages, config.web.host, config.alertmanager.port):
-            tasks = [asyncio.ensure_future(each()) for each in works]
+            tasks = [asyncio.ensure_future(each()) for each in works.runs]
             stopped = asyncio.ensure_future(stop.wait())
             try:
                 done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)

@@ -34,7 +34,7 @@ class Running:
     def _run(self) -> None:
         async def work() -> None:
             async with asyncio.TaskGroup() as group:
-                self._tasks = [group.create_task(each()) for each in self._works]
+                self._tasks = [group.create_task(each()) for each in self._works.runs]
 
         self._loop.run_until_complete(work())
         self._loop.close()
