@@ -45,7 +45,7 @@ def finding(alert: AlertRecord) -> dict[str, Any]:
         "message": alert.summary,
         "metadata": {
             "version": SCHEMA,
-            "uid": f"{alert.alert_id}.{alert.revision}",
+            "uid": alert.version_id,
             "event_code": f"streamer.{alert.kind}",
             "product": {"name": "streamer", "vendor_name": "streamer", "version": __version__},
         },

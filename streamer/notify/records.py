@@ -46,6 +46,11 @@ class AlertRecord(msgspec.Struct, frozen=True, kw_only=True):
     runbook: str = ""
 
     @property
+    def version_id(self) -> str:
+        """What this revision alone is called; one that rested and came back counts its revisions from one again."""
+        return f"{self.alert_id}.{ms(self.updated_at) // 1000}.{self.revision}"
+
+    @property
     def fires(self) -> bool:
         """Whether it is not over."""
         return self.status == "firing"

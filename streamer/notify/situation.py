@@ -50,7 +50,7 @@ class Situation:
         self.judged: dict[str, str] = {}
         self.newest_ms = 0
         self.newest_written_ms = 0
-        self._revisions: dict[str, int] = {}
+        self._versions: dict[str, tuple[int, int]] = {}
         self._raised: dict[str, Raised] = {}
         self._places: dict[str, Place] = {}
         self._clusters: dict[str, str] = {}
@@ -59,9 +59,11 @@ class Situation:
 
     def alert(self, record: AlertRecord, written_ms: int) -> set[str]:
         """Take a revision of an alert; give the ids of the alerts that may now look different to others."""
-        if self._revisions.get(record.alert_id, 0) >= record.revision:
+        # One that rested and came back counts its revisions from one again.
+        version = ms(record.updated_at), record.revision
+        if self._versions.get(record.alert_id, (-1, 0)) >= version:
             return set()
-        self._revisions[record.alert_id] = record.revision
+        self._versions[record.alert_id] = version
         first = self._raised.get(record.alert_id)
         rate = record.false_alarm_rate if first is None else first.false_alarm_rate
         self._raised[record.alert_id] = Raised(ms(record.detected_at), record.severity, rate)

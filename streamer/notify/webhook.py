@@ -25,7 +25,7 @@ MAX_REASON = 300
 
 
 class WebhookSender:
-    """Posts records. The id is the alert's and its revision's, so that a receiver knows one that comes twice."""
+    """Posts records. The id is that of the revision, so that a receiver knows one that comes twice."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class WebhookSender:
         """Post one revision."""
         now = datetime.fromtimestamp(self._clock_ms() / 1000, UTC)
         body = self._body(value, alert)
-        identity = f"{alert.alert_id}.{alert.revision}"
+        identity = alert.version_id
         headers = {
             "content-type": "application/json",
             "webhook-id": identity,

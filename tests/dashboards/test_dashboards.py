@@ -83,7 +83,8 @@ def test_every_metric_they_name_exists_and_every_gauge_of_the_situation_is_shown
     notifiers(StreamerConfig(), situation)
     unseen = {family.name for family in situation.collect()} - shown
     assert unseen == {
-        "streamer_notify_deliveries", "streamer_notify_last_success_timestamp_seconds", "streamer_notify_leads"
+        "streamer_notify_deliveries", "streamer_notify_last_success_timestamp_seconds", "streamer_notify_leads",
+        "streamer_notify_receivers",
     }  # fmt: skip
 
 

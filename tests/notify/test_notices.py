@@ -71,6 +71,13 @@ def test_what_ended_and_fires_again_is_not_among_the_ended() -> None:
     assert (desk.firing(), desk.ended()) == ({("a-1", "critical", "c-1")}, set())
 
 
+def test_one_that_comes_back_counts_from_one_and_is_heard() -> None:
+    desk = Desk()
+    desk.take(alert("a-1"), alert("a-1", 2, status="resolved"))
+    desk.take(alert("a-1", 1, updated_at=NOON_MS + 30 * HOUR_MS))
+    assert desk.firing() == {("a-1", "critical", "c-1")}
+
+
 def test_who_left_the_cluster_speaks_alone() -> None:
     desk = Desk()
     desk.take(alert("a-1", accounts=()), member("ada", "c-1"), account_alert("ada"))
