@@ -102,7 +102,7 @@ STORY: list[Alert | Membership] = [
     member("cy", "c-2", 3),
     account_alert("cy", 4),
     member("bob", "c-2", 4),
-    alert("a-2", 5, accounts=("bob", "cy")),
+    alert("a-2", 5, accounts=("cy",)),
     alert("a-1", 6, status="resolved"),
 ]
 
