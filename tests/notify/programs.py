@@ -113,7 +113,7 @@ class Alertmanager:
         document["templates"] = []
         hook = {"url": inbox, "send_resolved": True}
         document["receivers"] = [{"name": each["name"], "webhook_configs": [hook]} for each in document["receivers"]]
-        document["route"] |= {"group_wait": "500ms", "group_interval": "1s"}
+        document["route"] |= {"group_wait": "300ms", "group_interval": "400ms"}
         (directory / "alertmanager.yml").write_text(yaml.safe_dump(document), encoding="utf-8")
 
     def start(self) -> None:

@@ -61,11 +61,12 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 async def posted(inbox: Inbox, wanted: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
-    """The next call that is as wanted."""
-    while True:
+    """The next call that is as wanted, among the next hundred."""
+    for _ in range(100):
         body: list[dict[str, Any]] = await asyncio.to_thread(inbox.next)
         if wanted(body):
             return body
+    raise AssertionError("no such call")
 
 
 def ends(body: dict[str, Any]) -> int:
