@@ -113,8 +113,8 @@ SIGHT = Row(
             12,
             [
                 Query(
-                    "max by (family) (sum by (field, family) (streamer_fields_present_total)"
-                    " / on () group_left () clamp_min(sum(streamer_requests_sampled_total), 1))",
+                    "sort_desc(max by (family) (sum by (field, family) (streamer_fields_present_total)"
+                    " / on () group_left () clamp_min(sum(streamer_requests_sampled_total), 1)))",
                     "{{family}}",
                 )
             ],
@@ -127,8 +127,8 @@ SIGHT = Row(
             12,
             [
                 Query(
-                    "sum by (field) (streamer_fields_present_total)"
-                    " / on () group_left () clamp_min(sum(streamer_requests_sampled_total), 1)",
+                    "sort_desc(sum by (field) (streamer_fields_present_total)"
+                    " / on () group_left () clamp_min(sum(streamer_requests_sampled_total), 1))",
                     "{{field}}",
                 )
             ],

@@ -79,17 +79,17 @@ SIZE = Row(
         ),
         Panel(
             "bars",
-            "The largest campaigns, by accounts",
+            "Accounts of the largest campaigns",
             "By rank: no name of a campaign is in the metrics; the page of any worker has them.",
             12,
             [Query("sort_desc(max by (rank) (streamer_largest_campaign_accounts))", "{{rank}}")],
         ),
         Panel(
             "bars",
-            "Requests of the same campaigns",
-            "In the order of accounts.",
+            "Requests served to those served most",
+            "By rank, which is another than that of accounts.",
             12,
-            [Query("max by (rank) (streamer_largest_campaign_requests)", "{{rank}}")],
+            [Query("sort_desc(max by (rank) (streamer_largest_campaign_requests))", "{{rank}}")],
         ),
     ],
 )

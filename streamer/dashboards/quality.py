@@ -50,7 +50,7 @@ BUDGET = Row(
             "Calibration: alerts that claim at most so many false alarms a day",
             "On honest traffic no bar is above 7 times its own bound: hold dismissed alerts against it.",
             12,
-            [Query("max by (at_most) (streamer_alerts_claimed_week)", "at most {{at_most}} a day")],
+            [Query("sort(max by (at_most) (streamer_alerts_claimed_week))", "at most {{at_most}} a day")],
         ),
     ],
 )
@@ -63,14 +63,14 @@ EVIDENCE = Row(
             "What each family contributes to firing campaigns",
             "Sum of minus log10 of its improbability.",
             12,
-            [Query("max by (family) (streamer_evidence_weight)", "{{family}}")],
+            [Query("sort_desc(max by (family) (streamer_evidence_weight))", "{{family}}")],
         ),
         Panel(
             "bars",
             "Campaigns in which a family speaks",
             "A cluster alert rests on at least two.",
             12,
-            [Query("max by (family) (streamer_evidence_campaigns)", "{{family}}")],
+            [Query("sort_desc(max by (family) (streamer_evidence_campaigns))", "{{family}}")],
         ),
         Panel(
             "lines",

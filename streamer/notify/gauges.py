@@ -64,12 +64,13 @@ class SituationGauges(Collector):
                 sums[alert.severity] += getattr(alert, field)
             samples = [((severity,), sums[severity]) for severity in SEVERITIES]
             yield _gauge(f"streamer_campaign_{name}", text, ("severity",), samples)
-        ranked = [*clusters[:RANKS], *[None] * (RANKS - len(clusters))]
         for name, text, field in (
-            ("accounts", "Accounts of the largest firing campaigns, by rank", "account_count"),
-            ("requests", "Requests of the largest firing campaigns, by rank of accounts", "request_count"),
+            ("accounts", "Accounts of the campaigns that have the most, by rank", "account_count"),
+            ("requests", "Requests of the campaigns that were served the most, by rank", "request_count"),
         ):
-            samples = [((str(rank),), getattr(alert, field, 0)) for rank, alert in enumerate(ranked, 1)]
+            largest = sorted((getattr(alert, field) for alert in clusters), reverse=True)[:RANKS]
+            padded = [*largest, *[0] * (RANKS - len(largest))]
+            samples = [((str(rank),), value) for rank, value in enumerate(padded, 1)]
             yield _gauge(f"streamer_largest_campaign_{name}", text, ("rank",), samples)
 
     def _limits(self) -> Iterator[Metric]:

@@ -47,12 +47,13 @@ def notification() -> dict[str, Any]:
     }
 
 
-def render(shipped: Path, directory: Path, name: str) -> str:
+def render(shipped: Path, directory: Path, name: str, kind: str = "text") -> str:
     data = directory / "data.json"
     data.write_text(json.dumps(notification()), encoding="utf-8")
     command = [need("amtool"), "template", "render", f"--template.glob={shipped / 'templates' / '*.tmpl'}"]
     text = f'--template.text={{{{ template "{name}" . }}}}'
-    done = subprocess.run([*command, text, f"--template.data={data}"], capture_output=True, text=True, check=False)
+    command += [text, f"--template.type={kind}", f"--template.data={data}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -76,6 +77,9 @@ def test_a_tired_person_reads_what_counts(shipped: Path, tmp_path: Path) -> None
     for said in ("18 accounts", "evenness: used alike", "800", "3e-07 a day", "runbooks/campaign.md"):
         assert said in slack
     assert "<act>" in render(shipped, tmp_path, "streamer.text")
+    mail = render(shipped, tmp_path, "streamer.mail", "html")
+    assert "&lt;act&gt;" in mail
+    assert "<act>" not in mail
 
 
 def test_severities_go_where_they_should_and_campaigns_silence_their_accounts(shipped: Path) -> None:
