@@ -16,8 +16,8 @@ from streamer.notify.situation import Situation
 
 RANKS = 10
 FAMILIES = (
-    *("burst", "content", "evenness", "growth", "hand_off", "newness", "output"),
-    *("pivot", "rhythm", "synchrony", "template", "volume"),
+    *("burst", "evenness", "hand_off", "many_languages", "newness"),
+    *("no_follow_up", "output", "rhythm", "volume"),
 )
 MAX_FAMILIES = 30
 OTHER = "other"
