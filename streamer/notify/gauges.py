@@ -44,10 +44,10 @@ class SituationGauges(Collector):
         yield from self._quality()
 
     def _alerts(self) -> Iterator[Metric]:
-        firing = Counter((alert.kind, alert.severity) for alert in self._situation.firing.values())
+        firing = Counter((alert.kind, alert.severity) for alert in self._situation.speaking())
         yield _gauge(
             "streamer_alerts_firing",
-            "Alerts that fire now",
+            "Alerts that fire now, without those a person dismissed",
             ("kind", "severity"),
             (((kind, severity), firing[kind, severity]) for kind in KINDS for severity in SEVERITIES),
         )

@@ -93,10 +93,19 @@ class Situation:
         self._saw(ms(record.issued_at), written_ms)
         self.limits[account_id] = InForce(record.mode, record.action, ms(record.expires_at))
 
-    def feedback(self, record: FeedbackRecord) -> None:
-        """Take what a person said about an alert."""
-        if record.alert_id is not None and record.action in ("confirm", "dismiss"):
-            self.judged[record.alert_id] = record.action
+    def feedback(self, record: FeedbackRecord) -> set[str]:
+        """Take what a person said about an alert; give the ids of the alerts that it concerns."""
+        if record.alert_id is None or record.action not in ("confirm", "dismiss"):
+            return set()
+        self.judged[record.alert_id] = record.action
+        alert = self.firing.get(record.alert_id)
+        if alert is None or alert.cluster_id is None:
+            return {record.alert_id}
+        return {record.alert_id} | self._alerts_in(alert.cluster_id)
+
+    def speaking(self) -> list[AlertRecord]:
+        """The alerts that fire, without those that a person dismissed."""
+        return [alert for alert in self.firing.values() if not self._is_dismissed(alert.alert_id)]
 
     def severity_of(self, alert_id: str) -> str | None:
         """The severity an alert had last; None if there never was one."""
@@ -114,20 +123,23 @@ class Situation:
         An account's alert that its cluster has taken over ends with the cluster, and speaks again only when something
         new is said about it: otherwise the end of a campaign would page everyone for each of its members.
         """
+        if self._is_dismissed(alert.alert_id):
+            return "over", None
         if alert.kind == "cluster":
             return "in_cluster", alert.cluster_id
         place = self._places.get(alert.accounts[0]) if alert.accounts else None
         if place is None or place.cluster_id is None:
             return "alone", None
         if place.cluster_id in self._clusters:
-            return "in_cluster", place.cluster_id
+            dismissed = self._is_dismissed(self._clusters[place.cluster_id])
+            return ("over" if dismissed else "in_cluster"), place.cluster_id
         if self._ended_clusters.get(place.cluster_id, -1) >= ms(alert.updated_at):
             return "over", place.cluster_id
         return "alone", None
 
     def clusters(self) -> list[AlertRecord]:
-        """The firing alerts about clusters, the largest first."""
-        found = (self.firing[alert_id] for alert_id in self._clusters.values())
+        """The firing alerts about clusters that nobody dismissed, the largest first."""
+        found = (alert for alert in self.speaking() if alert.kind == "cluster")
         return sorted(found, key=lambda alert: (-alert.account_count, alert.alert_id))
 
     def now_ms(self, wall_ms: int) -> int:
@@ -154,11 +166,18 @@ class Situation:
                 del self._ended_clusters[next(iter(self._ended_clusters))]
         for account_id in record.accounts if record.fires else ():
             touched |= self._put(account_id, Place(ms(record.updated_at), 0, cluster_id))
+        return touched | self._alerts_in(cluster_id)
+
+    def _alerts_in(self, cluster_id: str) -> set[str]:
+        touched: set[str] = set()
         for account_id, alert_ids in self._alerts_of.items():
             place = self._places.get(account_id)
             if place is not None and place.cluster_id == cluster_id:
                 touched |= alert_ids
         return touched
+
+    def _is_dismissed(self, alert_id: str) -> bool:
+        return self.judged.get(alert_id) == "dismiss"
 
     def _put(self, account_id: str, place: Place) -> set[str]:
         known = self._places.get(account_id)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from streamer.detection.records import Alert
 from streamer.notify.notices import ACCOUNT, CAMPAIGN, MAX_IN_CALL, Notices, Wording, calls
-from streamer.notify.records import AlertRecord, MemberRecord, read
+from streamer.notify.records import AlertRecord, FeedbackRecord, MemberRecord, read
 from streamer.notify.situation import Situation
 from tests.notify.records import HOUR_MS, NOON_MS, account_alert, alert, member, value
 
@@ -42,6 +42,11 @@ class Desk:
                 touched = self.situation.member(named, written_ms)
             self.notices.update(touched, written_ms)
 
+    def say(self, action: str, alert_id: str) -> None:
+        self.notices.update(
+            self.situation.feedback(FeedbackRecord(action=action, alert_id=alert_id)), next(self._written)
+        )
+
     def firing(self) -> set[tuple[str, str, str]]:
         return {_short(dict(notice.labels)) for notice in self.notices.firing()}
 
@@ -69,6 +74,20 @@ def test_what_ended_and_fires_again_is_not_among_the_ended() -> None:
     assert (desk.firing(), desk.ended()) == (set(), {("a-1", "critical", "c-1")})
     desk.take(alert("a-1", 3))
     assert (desk.firing(), desk.ended()) == ({("a-1", "critical", "c-1")}, set())
+
+
+def test_what_a_person_dismissed_is_over_with_its_members_until_confirmed() -> None:
+    desk = Desk()
+    desk.take(alert("a-1"), account_alert("ada"), alert("a-2", accounts=()))
+    desk.say("dismiss", "a-1")
+    assert desk.firing() == {("a-2", "critical", "c-2")}
+    assert desk.ended() == {("a-1", "critical", "c-1"), ("a-ada", "warning", "c-1")}
+    assert [found.alert_id for found in desk.situation.clusters()] == ["a-2"]
+    desk.take(alert("a-1", 2))
+    assert desk.firing() == {("a-2", "critical", "c-2")}, "an update does not undo it"
+    desk.say("confirm", "a-1")
+    assert len(desk.firing()) == 3
+    assert desk.ended() == set()
 
 
 def test_one_that_comes_back_counts_from_one_and_is_heard() -> None:
