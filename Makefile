@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-done
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench worlds golden lock
+.PHONY: help setup demo test check format bench worlds golden dashboards lock
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -45,6 +45,9 @@ worlds: setup ## how good it is on simulated worlds, beside what it must show an
 
 golden: setup ## write the expected results anew, to be read in the diff
 	$(BIN)/python -m pytest --golden tests/golden
+
+dashboards: setup ## write Grafana's dashboards anew from streamer/dashboards/
+	$(BIN)/python -m streamer.dashboards deploy/grafana/dashboards
 
 lock: setup ## resolve the dependencies anew
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-emit-index-url --no-header --upgrade -o requirements.lock

@@ -32,6 +32,7 @@ def build_app() -> typer.Typer:
         (live.demo, "streamer demo"),
         (live.run, "streamer run --config config/streamer.yaml"),
         (live.ingest, "streamer ingest --config config/streamer.yaml"),
+        (live.notify, "streamer notify --config config/streamer.yaml"),
         (offline.replay, "streamer replay events.jsonl.gz --out results"),
         (offline.simulate, "streamer simulate demo --out world.jsonl.gz --truth truth.jsonl --seed 7"),
         (cases.explain, "streamer explain acct_0034606e --from results"),

@@ -23,6 +23,11 @@ def ingest(config: options.Config = None, input_format: options.Format = None, j
     output.record(wiring.ingest(wiring.load(config), input_format=input_format), as_json=json, title="ingested")
 
 
+def notify(config: options.Config = None) -> None:
+    """Tell Alertmanager, a webhook or a SIEM what fires, where no worker does it."""
+    wiring.notify(wiring.load(config))
+
+
 def produce(
     files: options.Files,
     config: options.Config = None,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from streamer.config.document import Document, Location
 from streamer.config.environment import Environment
-from streamer.config.schema import PrivacyConfig, StreamerConfig, WebConfig
+from streamer.config.schema import AlertmanagerConfig, PrivacyConfig, StreamerConfig, WebConfig, WebhookConfig
 from streamer.errors import ConfigError, StreamerError
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ def _secrets(values: dict[str, Any], environment: Mapping[str, str]) -> Iterator
     for section, key, default in (
         ("privacy", "key_env", PrivacyConfig().key_env),
         ("web", "token_env", WebConfig().token_env),
+        ("alertmanager", "token_env", AlertmanagerConfig().token_env),
+        ("webhook", "secret_env", WebhookConfig().secret_env),
     ):
         by_file = values.get(section)
         named = by_file.get(key) if isinstance(by_file, dict) else None

@@ -6,6 +6,7 @@ from streamer.wiring.cases import explain, export, feedback
 from streamer.wiring.demonstration import demo
 from streamer.wiring.judging import Judging, evaluate, write_report
 from streamer.wiring.live import check, ingest, produce, run_worker, topics
+from streamer.wiring.notify import notify
 from streamer.wiring.offline import replay, simulate
 from streamer.wiring.settings import input_bytes, load
 
@@ -20,6 +21,7 @@ __all__ = [
     "ingest",
     "input_bytes",
     "load",
+    "notify",
     "produce",
     "replay",
     "run_worker",

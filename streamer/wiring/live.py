@@ -26,7 +26,7 @@ def check(config: StreamerConfig, on_warning: Callable[[str], None] = lambda _: 
     from streamer.probes import probe
     from streamer.stream.topics import Topic, ensure_topics, topics_of
 
-    problems = probe(config, os.environ)
+    problems = [*probe(config, os.environ), *asyncio.run(_unreachable(config))]
     servers = config.kafka.bootstrap_servers
     try:
         *states, gateway = ensure_topics(
@@ -45,6 +45,14 @@ def check(config: StreamerConfig, on_warning: Callable[[str], None] = lambda _: 
     ]
 
 
+async def _unreachable(config: StreamerConfig) -> list[StreamerError]:
+    if not config.alertmanager.urls and not config.webhook.url:
+        return []
+    from streamer.notify.reach import unreachable
+
+    return await unreachable(config.alertmanager.urls, config.webhook.url, config.alertmanager.timeout_s)
+
+
 def topics(config: StreamerConfig, *, dry_run: bool) -> list[dict[str, Any]]:
     """Make every topic that is missing, and say how each is."""
     from streamer.stream.topics import ensure_topics, topics_of
@@ -58,7 +66,7 @@ def topics(config: StreamerConfig, *, dry_run: bool) -> list[dict[str, Any]]:
 
 def run_worker(config: StreamerConfig) -> int:
     """Run one worker until it is told to stop; gives the exit code."""
-    from prometheus_client import CollectorRegistry
+    from prometheus_client import CollectorRegistry, ProcessCollector
 
     from streamer.metrics import Metrics
     from streamer.probes import probe
@@ -66,16 +74,19 @@ def run_worker(config: StreamerConfig) -> int:
     from streamer.stream.topics import ensure_topics, require, topics_of
     from streamer.stream.topology import Topology
     from streamer.stream.worker import run_worker as run_app
+    from streamer.wiring.notify import beside_worker
 
     problems = probe(config, os.environ)
     if problems:
         raise ConfigError(problems)
     require(ensure_topics(config.kafka.bootstrap_servers, topics_of(config.kafka), dry_run=True))
     metrics = Metrics(CollectorRegistry())
+    ProcessCollector(registry=metrics.registry)
     topology = Topology(config, metrics, wall_clock_ms, privacy_key(config))
     app = build_app(replace(topology.settings(), web_port=None), topology.specs(), metrics, time.monotonic)
     app.task(worker_pages(config, app, metrics))
     app.task(feedback_relay(config))
+    app.task(beside_worker(config, metrics.registry))
     interrupted = asyncio.Event()
     app.task(interruptible(interrupted))
     code = run_app(app)
