@@ -32,8 +32,6 @@ from streamer.detection.window import Barrier
 
 FORMAT = 2
 SWEEP_S = 6 * HOUR_S
-# Two are needed to overlap, and a third to be added.
-MIN_TIE = 3
 _REFUSED = ((POOLED * Feature.COUNT + Feature.REFUSED) * BUCKETS) * BINS
 
 
@@ -48,7 +46,7 @@ class LinkStage:
         self.partition = partition
         self.partitions = partitions
         self.late_rows = 0
-        self._index = LinkIndex(settings.link, settings.window, partition, partitions)
+        self._index = LinkIndex(settings, partition, partitions)
         self._hand_offs = HandOffs(settings, partition, partitions)
         self._members = MemberTable()
         self._watched: dict[int, int] = {}
@@ -142,9 +140,6 @@ class LinkStage:
     def _judge_group(self, group: Group, window: int) -> tuple[Lead | None, bool]:
         """Test a group for traces of control; small ones on values that bind are leads as they are."""
         keys = sorted(group.members)
-        if len(keys) < MIN_TIE:
-            group.judged(window, 2 * group.new_requests)
-            return None, False
         rows = self._members.of(keys)
         group.judged(window, int(rows["requests_24h"].sum()))
         tested = len(rows) >= self.settings.group.min_accounts

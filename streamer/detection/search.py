@@ -60,7 +60,7 @@ class Search:
         ]
         passed = list(hand_offs)
         if passed:
-            loose = frozenset(key for key in book.untied_passers() if key not in clusters.of_account)
+            loose = frozenset(book.untied_passers(but=clusters.of_account))
             if len(loose) >= settings.min_accounts:
                 found.append(Seed(HANDED, loose, (), -1.0, urgent=True))
             found += [

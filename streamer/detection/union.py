@@ -22,6 +22,7 @@ from streamer.detection.settings import DetectionSettings
 MAX_ROUNDS = 4
 MAX_TRIALS = 40
 MAX_ADJACENT = 150
+MAX_TIMED = 100
 SLACK = 0.05
 PASSER_SUPPORT = 2
 MAX_NEW_RATIO = 0.67
@@ -111,7 +112,7 @@ class Grower:
         passing = self._passing(state)
         if passing.seen:
             within_ms = self._settings.group.hand_off_s * 1000
-            passed = self._book.within(state.keys)
+            passed = self._book.newest_within(state.keys, MAX_TIMED)
             passing = passing._replace(quickness=tuple(min(1.0, found.after_ms / within_ms) for found in passed))
         support = self._support(state.keys, used)
         return Union(table, self._core(state.keys), passing, list(used.values()), trials, support)
