@@ -267,7 +267,7 @@ def typicality(table: Table, of: Table | None = None) -> Column:
     """Give how typical each account is of a group (`of`, or the table itself): 1 in its middle, 0 or less beyond its edge.
 
     The edge is at `TYPICAL_DEVIATIONS` robust deviations from the group's median in everything that is known of both
-    (Hampel 1974), a deviation being at least a quarter of the population's. Nobody is typical whose volume is unknown.
+    (Hampel 1974), a deviation being at least a quarter of the population's. Nobody is typical of whom nothing is known.
     """
     far = np.zeros(len(table))
     for values, standard in zip(table.scores.T, (of or table).scores.T, strict=True):
@@ -277,6 +277,6 @@ def typicality(table: Table, of: Table | None = None) -> Column:
             deviation = 1.4826 * float(np.sort(np.abs(known - median))[len(known) // 2])
             width = TYPICAL_DEVIATIONS * max(deviation, 0.25)
             far = np.fmax(far, np.abs(values - median) / width)
-    far[np.isnan(table.scores[:, PROFILE.index(Feature.VOLUME)])] = 1.0
+    far[np.isnan(table.scores).all(axis=1)] = 1.0
     fit: Column = 1.0 - far
     return fit
