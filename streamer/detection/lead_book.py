@@ -23,7 +23,7 @@ class Tie(NamedTuple):
 
 
 class LeadBook:
-    """Remembers leads as long as groups, and hand-offs for `hand_off_memory_s`; a later lead takes an earlier one's place."""
+    """Remembers leads as long as groups, and hand-offs for `hand_off_memory_s`; a later lead replaces the earlier."""
 
     def __init__(self, settings: DetectionSettings) -> None:
         self._settings = settings

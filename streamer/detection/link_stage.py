@@ -19,12 +19,14 @@ from streamer.detection.evidence import (
     WatchedAccounts,
     WindowReport,
 )
+from streamer.detection.families import Table
 from streamer.detection.gathering import Gathering
-from streamer.detection.group import Table, control
+from streamer.detection.group import control
 from streamer.detection.hand_offs import HandOffs
 from streamer.detection.link_index import Group, LinkIndex
-from streamer.detection.links import BINDING, TEMPLATE, Link
+from streamer.detection.links import BINDING, TEMPLATE
 from streamer.detection.member_table import MemberTable, members_of
+from streamer.detection.plain_reports import active_from
 from streamer.detection.population import POOLED, SURPRISE_BINS_PER_UNIT, Population, Reference
 from streamer.detection.profile import BINS, BUCKETS, Feature
 from streamer.detection.settings import HOUR_S, DetectionSettings
@@ -244,9 +246,3 @@ def _refused_in(summaries: Iterable[bytes]) -> tuple[int, int]:
         for kind in (0, 1):
             totals[kind] += int(cells["count"][cells["code"] == _REFUSED + kind].sum())
     return totals[0], totals[1]
-
-
-def active_from(plain: list[Any]) -> ActiveAccounts:
-    """Make the active accounts of a report from their plain form."""
-    ids, rows, models, links, uses, prompts = plain
-    return ActiveAccounts(ids, rows, [tuple(names) for names in models], [Link(*link) for link in links], uses, prompts)

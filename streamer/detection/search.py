@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from streamer.detection.cluster import Clusters, Suspect
+from streamer.detection.cluster import Suspect
+from streamer.detection.clusters import Clusters
 from streamer.detection.evidence import HandOff, Lead
 from streamer.detection.group import judge, typicality
 from streamer.detection.lead_book import LeadBook

@@ -1,8 +1,8 @@
 """Groups that overlap, taken together: weak links add up, as long as what they add fits.
 
-A scheduler's accounts share now this, now that: a card here, an address block there, a prompt. Each of these groups alone
-may be too small to be improbable. A union grows from a seed by the ties that overlap it, and takes one in only if the
-traces of control in the whole do not become weaker by it: strangers dilute them.
+A scheduler's accounts share now this, now that: a card here, an address block there, a prompt. Each of these groups
+alone may be too small to be improbable. A union grows from a seed by the ties that overlap it, and takes one in only if
+the traces of control in the whole do not become weaker by it: strangers dilute them.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from streamer.detection.group import Passing, Table, evenness_log10, passing_log10, typicality
+from streamer.detection.families import Passing, Table
+from streamer.detection.group import typicality
 from streamer.detection.lead_book import LeadBook, Tie
 from streamer.detection.links import IDENTITY, Link
 from streamer.detection.member_table import MemberTable
 from streamer.detection.passing_rate import PassingRate
+from streamer.detection.probability import chi_square_log10
 from streamer.detection.profile import PROFILE, Feature
 from streamer.detection.settings import DetectionSettings
 
@@ -204,8 +206,8 @@ class Grower:
         even = 0.0
         if count >= settings.min_accounts and state.usual == state.usual:
             squares = state.squares - state.volume * state.volume / count + (count - 1) / 12
-            even = evenness_log10(count - 1, squares / (state.usual / count * settings.evenness_floor_ratio))
-        return even + passing_log10(self._passing(state))
+            even = chi_square_log10(count - 1, squares / (state.usual / count * settings.evenness_floor_ratio))
+        return even + self._passing(state).log10_p
 
     def _passing(self, state: _State) -> Passing:
         """Count the hand-offs within; those without which accounts would not be in it are no evidence about it.
@@ -215,4 +217,4 @@ class Grower:
         attached = len(state.keys) - len(state.tied)
         own = Passing(max(0, state.passed - attached), self._rate * max(1, state.refused))
         everyone = Passing(state.passed, self._rate * self._refused)
-        return min(own, everyone, key=passing_log10) if attached else own
+        return min(own, everyone, key=lambda passing: passing.log10_p) if attached else own
