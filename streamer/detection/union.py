@@ -7,7 +7,7 @@ the traces of control in the whole do not become weaker by it: strangers dilute 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ MAX_TIMED = 100
 SLACK = 0.05
 PASSER_SUPPORT = 2
 MAX_NEW_RATIO = 0.67
+LARGE, MAX_NEW_RATIO_LARGE = 24, 0.34
 _VOLUME = PROFILE.index(Feature.VOLUME)
 Keys = frozenset[int]
 
@@ -120,10 +121,20 @@ class Grower:
         return Union(table, self._core(state.keys), passing, list(used.values()), trials, support)
 
     def _support(self, keys: Keys, used: Iterable[int]) -> dict[int, int]:
-        """Count what holds each account in the union: its ties; having passed a request on is as much as two."""
-        support = Counter(key for link in used for key in self._book.ties[link].keys if key in keys)
-        support.update(dict.fromkeys(self._book.passers(keys), PASSER_SUPPORT))
-        return dict(support)
+        """Count what holds each account in the union: its identities, and the kinds of other ties it has.
+
+        Prompts that are alike are one thing in common, however many. Having passed a request on is as much as two.
+        """
+        kinds: defaultdict[int, set[str]] = defaultdict(set)
+        for link in used:
+            tie = self._book.ties[link].lead.link
+            what = tie.value if tie.kind in IDENTITY else tie.kind
+            for key in self._book.ties[link].keys & keys:
+                kinds[key].add(what)
+        support = {key: len(found) for key, found in kinds.items()}
+        for key in self._book.passers(keys):
+            support[key] = support.get(key, 0) + PASSER_SUPPORT
+        return support
 
     def _on(self, links: Iterable[int]) -> Keys:
         return frozenset(key for link in links for key in self._book.ties[link].keys)
@@ -150,7 +161,8 @@ class Grower:
         """
         if len(keys) < self._settings.group.min_accounts:
             return True
-        if tie.lead.link.kind not in IDENTITY and len(more) > MAX_NEW_RATIO * on_it:
+        allowed = MAX_NEW_RATIO if len(keys) < LARGE else MAX_NEW_RATIO_LARGE
+        if tie.lead.link.kind not in IDENTITY and len(more) > allowed * on_it:
             return False
         fit = typicality(Table(self._members.of(more)), self._core(keys))
         return bool(3 * int((fit > 0).sum()) >= 2 * len(fit))
