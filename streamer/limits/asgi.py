@@ -1,0 +1,166 @@
+"""The decision API: a bare ASGI application that answers from memory.
+
+`/decide` and everything below it answers 200, 429 or 403, as Envoy's `ext_authz` and most gateways take it. `/nginx`
+answers 200 or 403 only, as `auth_request` knows no other refusal, and tells the status to give in `X-Streamer-Status`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from streamer.limits.decision import ALLOWED, BLOCKED, FAILED, OUTCOMES, Answer, Decider
+from streamer.limits.metrics import LimitMetrics
+
+logger = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+Check = Callable[[], str | None]
+"""Says what is wrong, or None when nothing is."""
+
+_EMPTY = {"type": "http.response.body", "body": b""}
+
+
+class Caller:
+    """Finds out from a request's headers whose it is: an account's name, or the SHA-256 of an API key.
+
+    `pseudonym` turns the name into that under which the account is known to the detector.
+    """
+
+    def __init__(
+        self, account_header: str, api_key_header: str, plan_header: str, pseudonym: Callable[[str], str] | None
+    ) -> None:
+        self._account = account_header.lower().encode()
+        self._api_key = api_key_header.lower().encode()
+        self._plan = plan_header.lower().encode()
+        self._pseudonym = pseudonym
+
+    def __call__(self, headers: Headers) -> tuple[str | None, str | None]:
+        """Give account and plan, as far as they are told."""
+        account = key = plan = None
+        for name, value in headers:
+            if name == self._account:
+                account = value.decode("utf-8", "replace")
+            elif name == self._plan:
+                plan = value.decode("utf-8", "replace")
+            elif name == self._api_key:
+                key = value
+        if not account and key:
+            account = hashed_key(key)
+        if account and self._pseudonym is not None:
+            account = self._pseudonym(account)
+        return account, plan
+
+
+def hashed_key(value: bytes) -> str:
+    """The SHA-256 of an API key, as LiteLLM names keys; `Bearer` before it does not count."""
+    scheme, _, rest = value.partition(b" ")
+    return hashlib.sha256(rest.strip() if scheme.lower() == b"bearer" else value).hexdigest()
+
+
+class DecisionApp:
+    """Answers whether a request may pass. Whatever goes wrong in here, it may."""
+
+    def __init__(self, decider: Decider, caller: Caller, metrics: LimitMetrics, *, live: Check, ready: Check) -> None:
+        self._decider = decider
+        self._caller = caller
+        self._metrics = metrics
+        self._pages: dict[str, Callable[[], tuple[int, bytes, bytes]]] = {
+            "/metrics": self._exposition,
+            "/live": lambda: _health(live()),
+            "/ready": lambda: _health(ready()),
+        }
+        self._passes = {outcome: _start(200, _outcome(outcome)) for outcome in OUTCOMES}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
+        """Serve one request; its body is of no interest."""
+        if scope["type"] != "http":
+            return
+        path: str = scope["path"]
+        page = self._pages.get(path)
+        if page is not None:
+            status, kind, body = page()
+            await send(_start(status, [(b"content-type", kind)], len(body)))
+            await send({"type": "http.response.body", "body": body})
+        elif path.startswith(("/decide", "/nginx")):
+            await self._decide(scope["headers"], send, plainly=path.startswith("/nginx"))
+        else:
+            await send(_start(404, []))
+            await send(_EMPTY)
+
+    async def _decide(self, headers: Headers, send: Send, *, plainly: bool) -> None:
+        try:
+            answer = self._decider.decide(*self._caller(headers))
+            self._metrics.decided[answer.outcome]()
+            if answer.standing is None or answer.outcome == ALLOWED:
+                start, body = self._passes[answer.outcome], _EMPTY
+            else:
+                start, body = _limited(answer, plainly=plainly)
+        except Exception:
+            logger.exception("a decision failed, and the request passes")
+            self._metrics.decided[FAILED]()
+            start, body = self._passes[FAILED], _EMPTY
+        await send(start)
+        await send(body)
+
+    def _exposition(self) -> tuple[int, bytes, bytes]:
+        return 200, CONTENT_TYPE_LATEST.encode(), generate_latest(self._metrics.registry)
+
+
+def _limited(answer: Answer, *, plainly: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The answer about an account that is limited; refused or not, the headers say how."""
+    standing = answer.standing
+    assert standing is not None  # noqa: S101 - the caller has looked
+    headers = [
+        *_outcome(answer.outcome),
+        (b"x-streamer-action", _safe(standing.action)),
+        (b"x-streamer-mode", _safe(standing.mode)),
+        (b"x-streamer-alert", _safe(standing.alert_id)),
+    ]
+    if standing.requests_per_minute is not None:
+        headers.append((b"x-streamer-requests-per-minute", str(standing.requests_per_minute).encode()))
+    if not answer.refused:
+        return _start(200, headers), _EMPTY
+    status = 403 if answer.outcome == BLOCKED else 429
+    headers += [
+        (b"retry-after", str(answer.retry_after_s).encode()),
+        (b"x-streamer-status", str(status).encode()),
+        (b"content-type", b"application/json"),
+    ]
+    body = _refusal_body(status)
+    return _start(403 if plainly else status, headers, len(body)), {"type": "http.response.body", "body": body}
+
+
+def _refusal_body(status: int) -> bytes:
+    message = "Too many requests for this account." if status == 429 else "This account may not make requests."  # noqa: PLR2004
+    kind = "rate_limit_error" if status == 429 else "permission_error"  # noqa: PLR2004
+    return json.dumps({"error": {"message": message, "type": kind, "code": str(status)}}).encode()
+
+
+def _outcome(outcome: str) -> Headers:
+    return [(b"x-streamer-outcome", outcome.encode())]
+
+
+def _start(status: int, headers: Headers, length: int = 0) -> dict[str, Any]:
+    return {
+        "type": "http.response.start",
+        "status": status,
+        "headers": [(b"content-length", str(length).encode()), *headers],
+    }
+
+
+def _safe(text: str) -> bytes:
+    """What may stand in a header: a server writes it as it is."""
+    return "".join(each for each in text[:200] if " " <= each <= "~").encode()
+
+
+def _health(wrong: str | None) -> tuple[int, bytes, bytes]:
+    return (503 if wrong else 200), b"text/plain; charset=utf-8", f"{wrong or 'ok'}\n".encode()

@@ -1,0 +1,110 @@
+"""Reads the topics of the limits from their beginning, for ever, and knows how far behind it is."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from streamer.limits.intake import Read
+
+logger = logging.getLogger(__name__)
+
+RETRY_S = 1.0
+POLL_MS = 250
+ASK_EVERY_S = 1.0
+ASK_TIMEOUT_S = 5.0
+FETCH_BYTES = 8 << 20
+# Reading a fetch takes its time; what is decided meanwhile must not wait for all of it.
+MAX_MESSAGES = 500
+
+
+class Poll(NamedTuple):
+    """What one look brought. `at_end` says whether everything there is has been read, as far as Kafka answered."""
+
+    messages: Sequence[Read]
+    at_end: bool
+    positions: Mapping[tuple[str, int], int]
+
+
+class StartedAgainError(Exception):
+    """The topics are not those that were read before: whoever reads must begin anew."""
+
+
+class TopicReader:
+    """Reads all partitions of some topics, outside any group."""
+
+    def __init__(self, servers: str, topics: Sequence[str], clock_s: Callable[[], float]) -> None:
+        self._servers = servers
+        self._topics = tuple(topics)
+        self._clock_s = clock_s
+
+    async def read(self) -> AsyncIterator[Poll]:
+        """Yield what there is, then whatever comes, also when that is nothing; waits for a Kafka that is not there.
+
+        Raises:
+            StartedAgainError: a topic is shorter than what was read of it.
+        """
+        consumer = await self._started()
+        try:
+            places = consumer.assignment()
+            at_end, asked_at = False, -ASK_TIMEOUT_S
+            while True:
+                found = await consumer.getmany(timeout_ms=POLL_MS if at_end else 50, max_records=MAX_MESSAGES)
+                messages = [_read(record) for records in found.values() for record in records]
+                if self._clock_s() - asked_at >= ASK_EVERY_S or (not at_end and not messages):
+                    at_end, asked_at = await self._is_at_end(consumer, places), self._clock_s()
+                    yield Poll(messages, at_end, await _positions(consumer, places))
+                elif messages:
+                    yield Poll(messages, at_end=False, positions=await _positions(consumer, places))
+                if not messages and not at_end:
+                    await asyncio.sleep(0.05)
+        finally:
+            await consumer.stop()
+
+    async def _started(self) -> AIOKafkaConsumer:
+        told = False
+        while True:
+            consumer = AIOKafkaConsumer(
+                *self._topics,
+                bootstrap_servers=self._servers,
+                client_id="streamer-limits",
+                group_id=None,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                max_partition_fetch_bytes=FETCH_BYTES,
+            )
+            try:
+                await consumer.start()
+            except KafkaError as error:
+                await consumer.stop()
+                if not told:
+                    logger.warning(
+                        "the topics of the limits cannot be read yet: %s (`streamer topics` makes them)", error
+                    )
+                    told = True
+                await asyncio.sleep(RETRY_S)
+            else:
+                return consumer
+
+    async def _is_at_end(self, consumer: AIOKafkaConsumer, places: set[TopicPartition]) -> bool:
+        try:
+            ends = await asyncio.wait_for(consumer.end_offsets(places), ASK_TIMEOUT_S)
+        except (KafkaError, TimeoutError):
+            return False
+        positions = [(await consumer.position(place), end) for place, end in ends.items()]
+        if any(position > end for position, end in positions):
+            raise StartedAgainError
+        return all(position == end for position, end in positions)
+
+
+async def _positions(consumer: AIOKafkaConsumer, places: set[TopicPartition]) -> dict[tuple[str, int], int]:
+    return {(place.topic, place.partition): await consumer.position(place) for place in places}
+
+
+def _read(record: object) -> Read:
+    return Read(*(getattr(record, name) for name in ("topic", "partition", "offset", "timestamp", "key", "value")))
