@@ -14,8 +14,9 @@ from typing import Any
 
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from streamer.limits.decision import ALLOWED, BLOCKED, FAILED, OUTCOMES, Answer, Decider
+from streamer.limits.decision import ALLOWED, BLOCKED, FAILED, OUTCOMES, SHADOWED, THROTTLED, Answer, Decider
 from streamer.limits.metrics import LimitMetrics
+from streamer.limits.policy import Standing
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ Headers = list[tuple[bytes, bytes]]
 Check = Callable[[], str | None]
 """Says what is wrong, or None when nothing is."""
 
+MAX_KNOWN = 200_000
 _EMPTY = {"type": "http.response.body", "body": b""}
 
 
@@ -78,6 +80,7 @@ class DecisionApp:
             "/live": lambda: _health(live()),
             "/ready": lambda: _health(ready()),
         }
+        self._limited = LimitedAnswers()
         self._passes = {outcome: _start(200, _outcome(outcome)) for outcome in OUTCOMES}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
@@ -103,7 +106,7 @@ class DecisionApp:
             if answer.standing is None or answer.outcome == ALLOWED:
                 start, body = self._passes[answer.outcome], _EMPTY
             else:
-                start, body = _limited(answer, plainly=plainly)
+                start, body = self._limited(answer, answer.standing, plainly=plainly)
         except Exception:
             logger.exception("a decision failed, and the request passes")
             self._metrics.decided[FAILED]()
@@ -115,34 +118,53 @@ class DecisionApp:
         return 200, CONTENT_TYPE_LATEST.encode(), generate_latest(self._metrics.registry)
 
 
-def _limited(answer: Answer, *, plainly: bool) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The answer about an account that is limited; refused or not, the headers say how."""
-    standing = answer.standing
-    assert standing is not None  # noqa: S101 - the caller has looked
+def _refusal_body(message: str, kind: str, status: int) -> bytes:
+    return json.dumps({"error": {"message": message, "type": kind, "code": str(status)}}).encode()
+
+
+_BODIES = {
+    THROTTLED: _refusal_body("Too many requests for this account.", "rate_limit_error", 429),
+    BLOCKED: _refusal_body("This account may not make requests.", "permission_error", 403),
+}
+_STATUSES = {THROTTLED: 429, BLOCKED: 403}
+
+
+class LimitedAnswers:
+    """The answers about accounts that are limited; refused or not, the headers say how.
+
+    All but the time to wait for is the same for every request under one limit, and is remembered.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str, bool], tuple[int, Headers, dict[str, Any]]] = {}
+
+    def __call__(self, answer: Answer, standing: Standing, *, plainly: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Give start and body of the response."""
+        key = (standing.cause, answer.outcome, plainly)
+        found = self._known.get(key)
+        if found is None:
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            found = self._known[key] = _described(answer.outcome, standing, plainly=plainly)
+        status, headers, body = found
+        if answer.retry_after_s and answer.outcome != SHADOWED:
+            headers = [*headers, (b"retry-after", str(answer.retry_after_s).encode())]
+        return {"type": "http.response.start", "status": status, "headers": headers}, body
+
+
+def _described(outcome: str, standing: Standing, *, plainly: bool) -> tuple[int, Headers, dict[str, Any]]:
+    per_minute = "" if standing.requests_per_minute is None else f"; requests_per_minute={standing.requests_per_minute}"
+    body = _BODIES.get(outcome, b"")
     headers = [
-        *_outcome(answer.outcome),
-        (b"x-streamer-action", _safe(standing.action)),
-        (b"x-streamer-mode", _safe(standing.mode)),
+        (b"content-length", str(len(body)).encode()),
+        *_outcome(outcome),
+        (b"x-streamer-limit", _safe(f"{standing.action}; mode={standing.mode}{per_minute}")),
         (b"x-streamer-alert", _safe(standing.alert_id)),
     ]
-    if standing.requests_per_minute is not None:
-        headers.append((b"x-streamer-requests-per-minute", str(standing.requests_per_minute).encode()))
-    if not answer.refused:
-        return _start(200, headers), _EMPTY
-    status = 403 if answer.outcome == BLOCKED else 429
-    headers += [
-        (b"retry-after", str(answer.retry_after_s).encode()),
-        (b"x-streamer-status", str(status).encode()),
-        (b"content-type", b"application/json"),
-    ]
-    body = _refusal_body(status)
-    return _start(403 if plainly else status, headers, len(body)), {"type": "http.response.body", "body": body}
-
-
-def _refusal_body(status: int) -> bytes:
-    message = "Too many requests for this account." if status == 429 else "This account may not make requests."  # noqa: PLR2004
-    kind = "rate_limit_error" if status == 429 else "permission_error"  # noqa: PLR2004
-    return json.dumps({"error": {"message": message, "type": kind, "code": str(status)}}).encode()
+    status = _STATUSES.get(outcome, 200)
+    if body:
+        headers += [(b"content-type", b"application/json"), (b"x-streamer-status", str(status).encode())]
+    return 403 if plainly and body else status, headers, {"type": "http.response.body", "body": body}
 
 
 def _outcome(outcome: str) -> Headers:

@@ -18,8 +18,8 @@ from streamer.limits.share import TrafficShare
 
 logger = logging.getLogger(__name__)
 
-TICK_S = 0.25
-FORGET_EVERY_TICKS = 240
+TICK_S = 0.5
+FORGET_EVERY_TICKS = 120
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from streamer.limits.intake import Read
 logger = logging.getLogger(__name__)
 
 RETRY_S = 1.0
-POLL_MS = 250
+POLL_MS = 1_000
 ASK_EVERY_S = 1.0
 ASK_TIMEOUT_S = 5.0
 FETCH_BYTES = 8 << 20
@@ -77,6 +77,7 @@ class TopicReader:
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 max_partition_fetch_bytes=FETCH_BYTES,
+                fetch_max_wait_ms=POLL_MS,
             )
             try:
                 await consumer.start()

@@ -1,0 +1,95 @@
+"""Decisions a second beside a bare ASGI answer on the same server: p99 at a constant rate, by vegeta.
+
+Needs vegeta on the PATH or in ~/go/bin: go install github.com/tsenart/vegeta/v12@latest
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from streamer.broker import open_broker
+from streamer.wiring.demonstration import free_port
+from tests.benchmarks.results import Result, say
+from tests.kafka_fixture import KafkaCluster
+from tests.limits.stand import Stand, alert_record, ask, limit, running, until
+
+RATES = (2_000, 5_000)
+ROUNDS = 7
+SECONDS = 5
+CONNECTIONS = 64
+LIMITED, ASKING = 50_000, 2_000
+WORST_RATIO = 1.2
+
+
+def vegeta() -> str:
+    """Where it is."""
+    found = shutil.which("vegeta") or shutil.which("vegeta", path=str(Path.home() / "go" / "bin"))
+    if found is None:
+        sys.exit("no vegeta: go install github.com/tsenart/vegeta/v12@latest")
+    return found
+
+
+def p99_ms(program: str, targets: Path, rate: int) -> float:
+    """Attack, and give the latency that one request in a hundred exceeded."""
+    attack = [program, "attack", f"-rate={rate}", f"-duration={SECONDS}s", f"-targets={targets}"]
+    attack += [f"-connections={CONNECTIONS}", f"-max-connections={CONNECTIONS}", f"-workers={CONNECTIONS}"]
+    done = subprocess.run(attack, stdout=subprocess.PIPE, check=True)
+    report = json.loads(
+        subprocess.run([program, "report", "-type=json"], input=done.stdout, stdout=subprocess.PIPE, check=True).stdout
+    )
+    unexpected = set(report["status_codes"]) - {"200", "429"}
+    if unexpected:
+        sys.exit(f"answers that should not be: {report['status_codes']} {report['errors'][:3]}")
+    return float(report["latencies"]["99th"]) / 1e6
+
+
+def write_targets(path: Path, url: str) -> Path:
+    """Requests of many accounts, every second of them limited."""
+    lines = [f"GET {url}/decide\nX-Account-Id: account-{LIMITED - ASKING // 2 + n}\n" for n in range(ASKING)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def measure(stand: Stand, directory: Path, rate: int) -> None:
+    """Both by turns, so that whatever else the machine does falls on both."""
+    program, port = vegeta(), free_port()
+    bare = [sys.executable, "-m", "tests.benchmarks.decision_server", str(port)]
+    with running(bare, directory, Path.cwd()), stand.serving():
+        until(lambda: ask(f"http://127.0.0.1:{port}/").status == 200, "the bare server answers")
+        places = {
+            "bare": write_targets(directory / "bare.txt", f"http://127.0.0.1:{port}"),
+            "decision": write_targets(directory / "decision.txt", stand.url),
+        }
+        found: dict[str, list[float]] = {name: [] for name in places}
+        for turn in range(ROUNDS):
+            for name in sorted(places, reverse=bool(turn % 2)):
+                found[name].append(p99_ms(program, places[name], rate))
+    middle = {name: statistics.median(times) for name, times in found.items()}
+    ratio = middle["decision"] / middle["bare"]
+    say(
+        Result(f"bare ASGI answer at {rate:,}/s, p99", middle["bare"], "ms"),
+        Result(f"decision at {rate:,}/s, p99, {LIMITED:,} limits in force", middle["decision"], "ms"),
+        Result(f"decision to bare answer at {rate:,}/s, p99", ratio, "ratio", f"at most {WORST_RATIO}"),
+    )
+
+
+def main() -> None:
+    """Measure at both rates, with as many limits on the topic as policy allows."""
+    vegeta()
+    with open_broker() as servers, tempfile.TemporaryDirectory(prefix="streamer-bench-") as name:
+        stand = Stand(KafkaCluster(servers), Path(name))
+        with contextlib.closing(stand):
+            stand.send(*(limit(f"account-{number}", per_minute=2) for number in range(LIMITED)), alert=alert_record())
+            for rate in RATES:
+                measure(stand, Path(name), rate)
+
+
+if __name__ == "__main__":
+    main()
