@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from streamer.config import StreamerConfig
@@ -140,7 +141,8 @@ def _at_desk(config: StreamerConfig, act: Callable[[LimitDesk], Awaitable[dict[s
     topics = topics_of(config)
     servers = config.kafka.bootstrap_servers
     wanted = [Topic(topics.alerts, 1), Topic(topics.feedback, 1), Topic(topics.limits, 1, "compact")]
-    require(ensure_topics(servers, wanted, dry_run=True))
+    # Of what size their messages may be is the workers' affair.
+    require(ensure_topics(servers, [replace(topic, max_message_bytes=0) for topic in wanted], dry_run=True))
 
     async def work() -> dict[str, Any]:
         sender = KafkaSender(servers)
