@@ -19,6 +19,7 @@ from streamer.limits.share import TrafficShare
 logger = logging.getLogger(__name__)
 
 TICK_S = 0.5
+RETRY_S = 1.0
 FORGET_EVERY_TICKS = 120
 
 
@@ -76,12 +77,16 @@ class Follower:
         """Read, for ever."""
         while True:
             self._gate, self._started = LimitGate(self._source.policy), False
+            self._judge_openness()
             intake = Intake(self._gate, self._source.topics)
             try:
                 async for poll in self._source.reader.read():
                     self._take(poll, intake)
             except StartedAgainError:
                 logger.warning("the topics of the limits begin anew, and so does reading them")
+            except Exception:
+                logger.exception("the limits cannot be followed: everybody passes, and reading begins anew")
+                await asyncio.sleep(RETRY_S)
 
     async def keep_time(self) -> None:
         """Let time pass, for ever."""

@@ -35,7 +35,10 @@ WITHDRAWN = "withdrawn"
 
 
 class Change(NamedTuple):
-    """What became of an account's limit. `standing` is what holds now, or held until now."""
+    """What became of an account's limit. `standing` is what holds now, or held until now.
+
+    `cause` is the record that the limit rests on, `trigger` the one that was read when it changed.
+    """
 
     event: str
     account_id: str
@@ -44,6 +47,7 @@ class Change(NamedTuple):
     alert_id: str
     author: str | None
     standing: Standing | None
+    trigger: str
 
 
 class LimitGate:
@@ -62,7 +66,9 @@ class LimitGate:
         self._alerts: OrderedDict[str, AlertFacts] = OrderedDict()
         self._said_of_account: dict[str, Word] = {}
         self._said_of_alert: dict[str, Word] = {}
-        self._named_by: dict[str, str] = {}
+        # Whom an alert lists that a person said something about; an account may be on several.
+        self._listed: dict[str, tuple[str, ...]] = {}
+        self._listed_by: dict[str, dict[str, None]] = {}
         self._confirmed: set[str] = set()
         self._refused: dict[str, Refusal] = {}
         self._over_cap: dict[str, None] = {}
@@ -77,7 +83,7 @@ class LimitGate:
         """Judge everything taken in so far, and from now on whatever comes, at once."""
         self._started = True
         for alert_id in self._said_of_alert:
-            self._name_accounts(alert_id)
+            self._list_accounts(alert_id)
         return self._judge_all(now_ms)
 
     def propose(self, limit: Limit, written_at: int, cause: str, now_ms: int) -> list[Change]:
@@ -100,8 +106,7 @@ class LimitGate:
         self._alerts.move_to_end(alert_id)
         while len(self._alerts) > MAX_ALERTS:
             self._alerts.popitem(last=False)
-        named = self._name_accounts(alert_id) if self._started else ()
-        return self._judge([*self._accounts_of.get(alert_id, ()), *named], now_ms, cause)
+        return self._judge([*self._about(alert_id), *self._list_accounts(alert_id)], now_ms, cause)
 
     def said_of_account(self, account_id: str, word: Word, now_ms: int) -> list[Change]:
         """Take what a person said about an account."""
@@ -121,9 +126,7 @@ class LimitGate:
             self._wait_for(word_ends(word, self.policy), "alert", alert_id)
         elif alert_id in self._said_of_alert and self._said_of_alert[alert_id].action == "dismiss":
             del self._said_of_alert[alert_id]
-        if self._started:
-            self._name_accounts(alert_id)
-        return self._judge(self._about(alert_id), now_ms, word.cause)
+        return self._judge([*self._about(alert_id), *self._list_accounts(alert_id)], now_ms, word.cause)
 
     def switched(self, *, stop: bool, at_ms: int, cause: str, now_ms: int) -> list[Change]:
         """Take the kill switch: while it is on nothing is in force, and what is written meanwhile never will be."""
@@ -149,15 +152,21 @@ class LimitGate:
         return self._refused
 
     def _about(self, alert_id: str) -> list[str]:
-        named = [account for account, by in self._named_by.items() if by == alert_id]
-        return list(dict.fromkeys([*self._accounts_of.get(alert_id, ()), *named]))
+        return [*self._accounts_of.get(alert_id, ()), *self._listed.get(alert_id, ())]
 
-    def _name_accounts(self, alert_id: str) -> list[str]:
-        word, facts = self._said_of_alert.get(alert_id), self._alerts.get(alert_id)
-        if word is None or facts is None or word.action not in ("limit", "block"):
-            return []
-        self._named_by.update(dict.fromkeys(facts.accounts, alert_id))
-        return list(facts.accounts)
+    def _list_accounts(self, alert_id: str) -> tuple[str, ...]:
+        """Note whom a person's word about an alert is about, besides those with a limit of its; gives them."""
+        facts = self._alerts.get(alert_id) if self._started and alert_id in self._said_of_alert else None
+        accounts = tuple(dict.fromkeys(facts.accounts)) if facts is not None else ()
+        for account in self._listed.pop(alert_id, ()):
+            self._listed_by[account].pop(alert_id)
+            if not self._listed_by[account]:
+                del self._listed_by[account]
+        if accounts:
+            self._listed[alert_id] = accounts
+        for account in accounts:
+            self._listed_by.setdefault(account, {})[alert_id] = None
+        return accounts
 
     def _forget(self, account_id: str) -> None:
         old = self._proposals.pop(account_id, None)
@@ -171,13 +180,13 @@ class LimitGate:
         heapq.heappush(self._due, (due_ms, kind, name))
 
     def _judge_all(self, now_ms: int, cause: str = "") -> list[Change]:
-        everyone = dict.fromkeys([*self._proposals, *self._said_of_account, *self._named_by, *self.standings])
+        everyone = dict.fromkeys([*self._proposals, *self._said_of_account, *self._listed_by, *self.standings])
         return self._judge(everyone, now_ms, cause)
 
     def _judge(self, accounts: Iterable[str], now_ms: int, cause: str) -> list[Change]:
         if not self._started:
             return []
-        changes = [change for account in list(accounts) for change in self._judge_one(account, now_ms, cause)]
+        changes = [change for account in dict.fromkeys(accounts) for change in self._judge_one(account, now_ms, cause)]
         free = self.policy.max_accounts - len(self.standings)
         if free > 0 and self._over_cap:
             for account in list(self._over_cap)[:free]:
@@ -194,12 +203,12 @@ class LimitGate:
                 self._over_cap[account_id] = None
                 verdict = Refusal(CAP, verdict.cause, verdict.alert_id)
             else:
-                return self._stands(held, verdict)
+                return self._stands(held, verdict, cause)
         elif verdict is None and case.proposal is not None and case.alert is None:
             self._wait_for(case.proposal.written_at + WAIT_MS, "account", account_id)
         return self._falls(account_id, held, verdict, now_ms, cause)
 
-    def _stands(self, held: Standing | None, new: Standing) -> list[Change]:
+    def _stands(self, held: Standing | None, new: Standing, cause: str) -> list[Change]:
         self._refused.pop(new.account_id, None)
         if held == new:
             return []
@@ -207,7 +216,7 @@ class LimitGate:
         self._wait_for(new.expires_at, "account", new.account_id)
         same = held is not None and (held.action, held.mode, held.alert_id) == (new.action, new.mode, new.alert_id)
         event = RENEWED if same else SET
-        return [Change(event, new.account_id, new.reason, new.cause, new.alert_id, new.author, new)]
+        return [Change(event, new.account_id, new.reason, new.cause, new.alert_id, new.author, new, cause)]
 
     def _falls(
         self, account_id: str, held: Standing | None, refusal: Refusal | None, now_ms: int, cause: str
@@ -223,20 +232,18 @@ class LimitGate:
             reason = "stopped" if self.stopped else refusal.reason if refusal is not None else WITHDRAWN
             author = refusal.author if refusal is not None else None
             event, why = (RAN_OUT, EXPIRED) if over else (ENDED, reason)
-            return [Change(event, account_id, why, held.cause if over else cause, held.alert_id, author, held)]
+            return [Change(event, account_id, why, held.cause, held.alert_id, author, held, cause)]
         if refusal is None or refusal == known or refusal.reason == EXPIRED:
             return []
-        return [Change(REFUSED, account_id, refusal.reason, refusal.cause, refusal.alert_id, refusal.author, None)]
+        return [
+            Change(REFUSED, account_id, refusal.reason, refusal.cause, refusal.alert_id, refusal.author, None, cause)
+        ]
 
     def _case(self, account_id: str) -> Case:
         proposal = self._proposals.get(account_id)
         alert_id = proposal.limit.alert_id if proposal is not None else ""
-        named = self._named_by.get(account_id, "")
-        words = (
-            self._said_of_account.get(account_id),
-            self._said_of_alert.get(alert_id),
-            self._said_of_alert.get(named),
-        )
+        words = [self._said_of_account.get(account_id)]
+        words += [self._said_of_alert.get(each) for each in {alert_id, *self._listed_by.get(account_id, ())}]
         return Case(
             account_id,
             proposal,

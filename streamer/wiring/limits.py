@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from streamer.wiring.settings import privacy_key, wall_clock_ms
 
 if TYPE_CHECKING:
     from streamer.limits.commands import LimitDesk
+    from streamer.limits.delivery import Delivery
+    from streamer.limits.follow import Clocks
     from streamer.limits.intake import LimitTopics
     from streamer.limits.policy import LimitPolicy
     from streamer.limits.reader import TopicReader
@@ -24,8 +26,11 @@ def limits_serve(config: StreamerConfig, on_ready: Callable[[str], None]) -> Non
     from prometheus_client import CollectorRegistry
 
     from streamer.limits.asgi import Caller, DecisionApp
+    from streamer.limits.audit import AuditLog
     from streamer.limits.decision import Decider
+    from streamer.limits.delivery import Courier
     from streamer.limits.follow import Clocks, Follower, Source
+    from streamer.limits.keeper import Election, Keeper
     from streamer.limits.metrics import LimitMetrics
     from streamer.limits.serve import build_server, listening, serve
     from streamer.limits.share import TrafficShare
@@ -46,7 +51,14 @@ def limits_serve(config: StreamerConfig, on_ready: Callable[[str], None]) -> Non
     async def work(stop: asyncio.Event) -> dict[str, Any]:
         listener = listening(limits.host, limits.port)
         on_ready("http://{}:{}".format(*listener.getsockname()[:2]))
-        await serve(build_server(app), listener, [follower.follow(), follower.keep_time()], stop)
+        # Made here, where the loop they belong to runs.
+        couriers = [Courier(delivery, metrics) for delivery in _deliveries(config, policy, clocks)]
+        audit = AuditLog(config.kafka.bootstrap_servers, config.kafka.topics.audit, config.kafka.application)
+        keeper = Keeper(replace(source, reader=_reader(config)), audit, couriers, metrics, clocks)
+        group = f"{config.kafka.application}-limits-keeper"
+        election = Election(config.kafka.bootstrap_servers, group, topics.limits, keeper)
+        beside = [follower.follow(), follower.keep_time(), election.run(), *(courier.run() for courier in couriers)]
+        await serve(build_server(app), listener, beside, stop)
         return {}
 
     run_loop(until_signal(work))
@@ -115,6 +127,17 @@ def topics_of(config: StreamerConfig) -> LimitTopics:
 
     names = config.kafka.topics
     return LimitTopics(names.alerts, names.feedback, names.limits)
+
+
+def _deliveries(config: StreamerConfig, policy: LimitPolicy, clocks: Clocks) -> Iterator[Delivery]:
+    limits = config.limits
+    if limits.redis.url:
+        from redis.asyncio import Redis
+
+        from streamer.limits.redis_delivery import RedisDelivery
+
+        client = Redis.from_url(limits.redis.url, socket_timeout=2.0, socket_connect_timeout=2.0)
+        yield RedisDelivery(client, limits.redis.prefix, policy.plans, limits.stale_after_s, clocks.wall_ms)
 
 
 def _reader(config: StreamerConfig) -> TopicReader:

@@ -75,7 +75,7 @@ def until(wanted: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) 
 
 @contextlib.contextmanager
 def running(
-    command: list[str], directory: Path, cwd: Path | None = None, **environment: str
+    command: list[str], directory: Path, cwd: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A program, for as long as it is needed; what it says is in a file named after it."""
     with (directory / f"{command[0].rpartition('/')[2]}.log").open("ab") as log:
@@ -85,7 +85,7 @@ def running(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**os.environ, **environment},
+            env={**os.environ, **(environment or {})},
         )
     try:
         yield process
@@ -127,9 +127,22 @@ class Stand:
 
     @contextlib.contextmanager
     def serving(self, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-        with running(self.command("serve"), self.directory, **environment) as process:
+        with running(self.command("serve"), self.directory, environment=environment) as process:
             until(lambda: ask(f"{self.url}/ready").status == 200, "the decision API is ready")
             yield process
+            if process.poll() is None:
+                process.terminate()
+                assert process.wait(timeout=20) == 0, "it ends when it is told to"
+
+    @contextlib.contextmanager
+    def serving_twin(self) -> Iterator[str]:
+        """A second process beside the first; yields where it is."""
+        port = free_port()
+        environment = {"STREAMER_LIMITS__PORT": str(port)}
+        with running(self.command("serve"), self.directory, environment=environment):
+            url = f"http://127.0.0.1:{port}"
+            until(lambda: ask(f"{url}/ready").status == 200, "the second decision API is ready")
+            yield url
 
     def send(self, *records: Limit | LimitLifted, alert: bytes | None = None) -> None:
         if alert is not None:
@@ -145,12 +158,18 @@ class Stand:
         self.producer.send(self.topics["feedback"], json.dumps(said | about).encode())
         self.producer.flush()
 
-    def decide(self, account: str, path: str = "/decide", **headers: str) -> Reply:
-        return ask(self.url + path, account, **headers)
+    def decide(self, account: str, path: str = "/decide", url: str = "", **headers: str) -> Reply:
+        return ask((url or self.url) + path, account, **headers)
 
-    def exhausted(self, account: str, path: str = "/decide") -> Reply:
+    def exhausted(self, account: str, url: str = "") -> Reply:
         """The first refusal, after what the limit lets through."""
-        return until(lambda: (found := self.decide(account, path)).status not in (200, 0) and found, "a refusal")  # type: ignore[no-any-return]
+
+        def refusal() -> Reply | None:
+            found = self.decide(account, url=url)
+            return found if found.status in (403, 429) else None
+
+        reply: Reply = until(refusal, f"{account} is refused")
+        return reply
 
     def audit(self) -> list[dict[str, Any]]:
         """What is in the audit, transactions that were given up left out."""
