@@ -101,7 +101,6 @@ class LiteLLMConfig(Section):
 
     url: Annotated[str, Field(pattern=r"^(https?://.+)?$")] = ""
     key_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")] = "LITELLM_MASTER_KEY"
-    subject: Literal["key", "customer"] = "key"
 
 
 class LadderConfig(Section):

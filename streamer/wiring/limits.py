@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
@@ -138,6 +139,11 @@ def _deliveries(config: StreamerConfig, policy: LimitPolicy, clocks: Clocks) -> 
 
         client = Redis.from_url(limits.redis.url, socket_timeout=2.0, socket_connect_timeout=2.0)
         yield RedisDelivery(client, limits.redis.prefix, policy.plans, limits.stale_after_s, clocks.wall_ms)
+    if limits.litellm.url:
+        from streamer.limits.litellm_delivery import LiteLLMDelivery
+
+        admin_key = os.environ.get(limits.litellm.key_env, "")
+        yield LiteLLMDelivery(limits.litellm.url, admin_key, _pseudonym(config))
 
 
 def _reader(config: StreamerConfig) -> TopicReader:
