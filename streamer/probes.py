@@ -39,6 +39,14 @@ def privacy(config: StreamerConfig, environment: Mapping[str, str]) -> Iterator[
         yield StreamerError(f"environment variable {name} (privacy.key_env)", found, remedy)
 
 
+def limits(config: StreamerConfig, environment: Mapping[str, str]) -> Iterator[StreamerError]:
+    """What is wrong with the key of LiteLLM's admin API, if that is to be used."""
+    litellm = config.limits.litellm
+    if litellm.url and not environment.get(litellm.key_env):
+        found, remedy = "the variable is not set", "allowed: the key of an admin of the proxy"
+        yield StreamerError(f"environment variable {litellm.key_env} (limits.litellm.key_env)", found, remedy)
+
+
 def _port(config: StreamerConfig) -> Iterator[StreamerError]:
     host, port = config.web.host, config.web.port
     try:

@@ -45,6 +45,9 @@ class Delivery(Protocol):
     async def pulse(self) -> bool:
         """Say that limits are looked after; False if it has lost what it held."""
 
+    async def reach(self) -> None:
+        """See that it is there, and change nothing."""
+
     async def close(self) -> None:
         """Close the connection."""
 

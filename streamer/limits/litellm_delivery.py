@@ -66,6 +66,11 @@ class LiteLLMDelivery:
         """Nothing to be said: the proxy keeps what it was told."""
         return True
 
+    async def reach(self) -> None:
+        """See that it is there, and change nothing."""
+        async with self._asked("GET", "/key/list", params={"page": "1", "size": "1"}):
+            return
+
     async def close(self) -> None:
         """Close the connections."""
         session, self._session = self._session, None

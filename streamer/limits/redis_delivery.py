@@ -80,6 +80,11 @@ class RedisDelivery:
             before = await self._client.set(f"{self._prefix}alive", self._alive, px=self._stale_after_ms, get=True)
         return before is not None
 
+    async def reach(self) -> None:
+        """See that it is there, and change nothing."""
+        with self._errors():
+            await self._client.exists(f"{self._prefix}alive")
+
     async def close(self) -> None:
         """Close the connection."""
         with contextlib.suppress(DeliveryError), self._errors():

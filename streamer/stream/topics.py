@@ -32,11 +32,13 @@ class Topic:
     partitions: int
     cleanup: Cleanup = "delete"
     max_message_bytes: int = MAX_MESSAGE_BYTES
+    kept: bool = False
 
     @property
     def settings(self) -> dict[str, str]:
-        """Its settings, as Kafka names them."""
-        return {"cleanup.policy": self.cleanup, "max.message.bytes": str(self.max_message_bytes)}
+        """Its settings, as Kafka names them; what is `kept` never goes by age."""
+        settings = {"cleanup.policy": self.cleanup, "max.message.bytes": str(self.max_message_bytes)}
+        return settings | ({"retention.ms": "-1"} if self.kept else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,8 @@ def topics_of(kafka: KafkaConfig) -> tuple[Topic, ...]:
         Topic(names.members, 1, "compact"),
         Topic(names.limits, 1, "compact"),
         Topic(names.rejects, requests),
-        Topic(names.feedback, 1),
-        Topic(names.audit, 1),
+        Topic(names.feedback, 1, kept=True),
+        Topic(names.audit, 1, kept=True),
         Topic(names.state_account, requests, "compact"),
         Topic(names.state_link, links, "compact"),
         Topic(names.state_cluster, 1, "compact"),

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from streamer.config import StreamerConfig
+from streamer.errors import ConfigError, StreamerError, UsageError
 from streamer.wiring.live import run_loop, until_signal
 from streamer.wiring.settings import privacy_key, wall_clock_ms
 
@@ -26,6 +27,7 @@ def limits_serve(config: StreamerConfig, on_ready: Callable[[str], None]) -> Non
     """Answer gateways until told to stop; `on_ready` is told where."""
     from prometheus_client import CollectorRegistry
 
+    from streamer import probes
     from streamer.limits.asgi import Caller, DecisionApp
     from streamer.limits.audit import AuditLog
     from streamer.limits.decision import Decider
@@ -36,6 +38,9 @@ def limits_serve(config: StreamerConfig, on_ready: Callable[[str], None]) -> Non
     from streamer.limits.serve import build_server, listening, serve
     from streamer.limits.share import TrafficShare
 
+    problems = list(probes.limits(config, os.environ))
+    if problems:
+        raise ConfigError(problems)
     limits = config.limits
     metrics = LimitMetrics(CollectorRegistry())
     clocks = Clocks(time.monotonic, wall_clock_ms)
@@ -65,6 +70,26 @@ def limits_serve(config: StreamerConfig, on_ready: Callable[[str], None]) -> Non
     run_loop(until_signal(work))
 
 
+def limits_problems(config: StreamerConfig) -> list[StreamerError]:
+    """What of all that limits are delivered to cannot be reached."""
+    from streamer import probes
+    from streamer.limits.delivery import DeliveryError
+    from streamer.limits.follow import Clocks
+
+    async def work() -> dict[str, Any]:
+        found: list[StreamerError] = list(probes.limits(config, os.environ))
+        for delivery in _deliveries(config, policy_of(config), Clocks(time.monotonic, wall_clock_ms)):
+            try:
+                await delivery.reach()
+            except DeliveryError as error:
+                found.append(error)
+            finally:
+                await delivery.close()
+        return {"found": found}
+
+    return list(run_loop(work())["found"])
+
+
 def limits_list(config: StreamerConfig) -> list[dict[str, Any]]:
     """The limits in force, as the topics and the policy have it."""
     from streamer.limits.commands import row
@@ -81,7 +106,6 @@ def limits_lift(
     config: StreamerConfig, *, account: str | None, alert: str | None, real: bool, author: str, reason: str
 ) -> dict[str, Any]:
     """Free an account, or all accounts of an alert. `real` is an account's own name where pseudonyms are in use."""
-    from streamer.errors import UsageError
     from streamer.limits.commands import Person
 
     if (account is None) == (alert is None):

@@ -12,7 +12,7 @@ from streamer.broker import unavailable_reason
 from tests.benchmarks.results import read
 
 OFFLINE = ("replay", "memory")
-KAFKA = ("live",)
+KAFKA = ("live", "decisions")
 
 
 def main() -> int:
