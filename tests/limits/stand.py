@@ -117,6 +117,9 @@ class Stand:
     def close(self) -> None:
         self.producer.close()
 
+    def reconnect(self) -> None:
+        self.producer = KafkaProducer(bootstrap_servers=self.servers)
+
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "streamer", "limits", *arguments, "--config", str(self.config)]
 
@@ -135,13 +138,13 @@ class Stand:
                 assert process.wait(timeout=20) == 0, "it ends when it is told to"
 
     @contextlib.contextmanager
-    def serving_twin(self) -> Iterator[str]:
+    def serving_twin(self, *, wait: bool = True) -> Iterator[str]:
         """A second process beside the first; yields where it is."""
         port = free_port()
         environment = {"STREAMER_LIMITS__PORT": str(port)}
         with running(self.command("serve"), self.directory, environment=environment):
             url = f"http://127.0.0.1:{port}"
-            until(lambda: ask(f"{url}/ready").status == 200, "the second decision API is ready")
+            until(lambda: ask(f"{url}/ready").status in ((200,) if wait else (200, 503)), "the second is there")
             yield url
 
     def send(self, *records: Limit | LimitLifted, alert: bytes | None = None) -> None:
