@@ -1,17 +1,16 @@
 """LiteLLM's own proxy with its own routes, rules and queries, and a table of keys in memory in place of Postgres.
 
-Runs in LiteLLM's environment: litellm_tables.py PORT MASTER_KEY ROWS, which are JSON. The engine of its database client
-(Prisma) cannot be had from any package registry; everything on this side of it is the real thing.
+Loaded by the proxy, in LiteLLM's environment, as its custom_auth. The engine of its database client (Prisma) cannot be
+had from any package registry; everything on this side of it is the real thing.
 """
 
 import copy
 import json
-import sys
+import os
 from typing import Any
 
 import litellm.proxy.proxy_server as server
-import uvicorn
-from litellm.proxy._types import LiteLLM_VerificationToken
+from litellm.proxy._types import LiteLLM_VerificationToken, LitellmUserRoles, UserAPIKeyAuth, hash_token
 from litellm.proxy.utils import PrismaClient
 
 JSON_COLUMNS = ("metadata", "aliases", "config", "permissions", "model_max_budget", "model_spend", "router_settings")
@@ -66,15 +65,29 @@ class Database:
         return Nothing()
 
 
-def main(port: int, master_key: str, rows: list[dict[str, Any]]) -> None:
-    client = object.__new__(PrismaClient)
-    client.db = Database(rows)
-    client.proxy_logging_obj = server.proxy_logging_obj
-    server.prisma_client = client
-    server.master_key = master_key
-    server.general_settings["master_key"] = master_key
-    uvicorn.run(server.app, host="127.0.0.1", port=port, lifespan="off", log_level="warning")
+class Desk:
+    """Puts the table of keys behind the proxy when its admin first asks."""
+
+    def __init__(self) -> None:
+        self._ready = False
+
+    def open(self) -> None:
+        if not self._ready:
+            client = object.__new__(PrismaClient)
+            client.db = Database(json.loads(os.environ["TEST_ROWS"]))
+            client.proxy_logging_obj = server.proxy_logging_obj
+            server.prisma_client = client
+            self._ready = True
 
 
-if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]))
+desk = Desk()
+
+
+async def authenticate(request: object, api_key: str) -> UserAPIKeyAuth:  # noqa: ARG001 - the proxy calls it so
+    """Let the admin's key and any of the test's through."""
+    if api_key == os.environ["LITELLM_MASTER_KEY"]:
+        desk.open()
+        return UserAPIKeyAuth(api_key=hash_token(api_key), user_role=LitellmUserRoles.PROXY_ADMIN)
+    if not api_key.startswith("sk-test-"):
+        raise ValueError("not a key of this test")
+    return UserAPIKeyAuth(api_key=hash_token(api_key))

@@ -101,7 +101,7 @@ class Stand:
     def __init__(self, kafka: KafkaCluster, directory: Path, **limits: Any) -> None:
         self.directory = directory
         self.servers = kafka.servers
-        self.port = free_port()
+        self.port = int(limits.get("port", 0)) or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         prefix = kafka.unique("limits")
         self.topics = {name: f"{prefix}.{name}" for name in ("alerts", "limits", "feedback", "audit", "members")}

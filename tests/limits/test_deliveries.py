@@ -25,8 +25,8 @@ pytestmark = pytest.mark.kafka
 class RealRedis:
     """A Redis that forgets everything when it is stopped."""
 
-    def __init__(self, program: str, directory: Path) -> None:
-        self.port = free_port()
+    def __init__(self, program: str, directory: Path, port: int | None = None) -> None:
+        self.port = port or free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.client = Redis(port=self.port)
         self._command = [program, "--port", str(self.port), "--save", "", "--bind", "127.0.0.1"]

@@ -1,4 +1,4 @@
-"""The hook in a real LiteLLM proxy, by way of a real Redis and of the decision API."""
+"""A real LiteLLM proxy: our hook in it, by way of Redis and of the decision API, and its own admin API."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ import signal
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+from streamer.limits.litellm_delivery import MARK, patch_of
 from streamer.wiring.demonstration import free_port
 from tests.integration.test_litellm import proxy_environment
 from tests.limits.stand import Reply, Stand, alert_record, ask, limit, running, until
+from tests.limits.test_decision import standing
 from tests.limits.test_deliveries import RealRedis
 
 if TYPE_CHECKING:
@@ -29,27 +31,46 @@ __all__ = ["proxy_environment"]
 
 HOOKS = """
 from streamer_limits import StreamerLimits
-by_redis = StreamerLimits(redis_url="{redis}")
-by_decision = StreamerLimits(decisions_url="{decisions}")
+by_redis = StreamerLimits(redis_url="redis://127.0.0.1:{redis}/0")
+by_decision = StreamerLimits(decisions_url="http://127.0.0.1:{decisions}")
 """
+
+
+OWN = {"team": "core"}
+LEFT_OVER = {"before": {"rpm_limit": 9, "blocked": None}, "alert_id": "a-0", "action": "throttle"}
+
+
+def token(number: int) -> str:
+    return f"{number:064x}"
+
+
+ROWS: list[dict[str, Any]] = [
+    {"token": token(1), "metadata": OWN},
+    {"token": token(2), "rpm_limit": 100},
+    {"token": token(3), "rpm_limit": 2, "metadata": {MARK: LEFT_OVER, **OWN}},
+    # More than one page of them.
+    *({"token": token(number)} for number in range(10, 130)),
+]
 
 
 class Proxy:
     """A LiteLLM proxy with both hooks, and a model that is a mock."""
 
-    def __init__(self, environment: Path, directory: Path, root: Path, redis: str, decisions: str) -> None:
+    def __init__(self, environment: Path, directory: Path, root: Path) -> None:
         self.directory = directory
-        self.port = free_port()
+        self.port, self.redis, self.decisions = free_port(), free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.master_key = f"sk-{secrets.token_hex(32)}"
         self._program = str(environment / "bin" / "litellm")
         shutil.copy(root / "deploy" / "litellm" / "streamer_limits.py", directory)
-        shutil.copy(root / "tests" / "integration" / "litellm" / "custom_keys.py", directory)
-        (directory / "hooks.py").write_text(HOOKS.format(redis=redis, decisions=decisions), encoding="utf-8")
+        shutil.copy(root / "tests" / "limits" / "litellm_tables.py", directory)
+        hooks = HOOKS.format(redis=self.redis, decisions=self.decisions)
+        (directory / "hooks.py").write_text(hooks, encoding="utf-8")
         answer = {"model": "openai/meridian-5", "api_key": "none", "mock_response": "Yes."}
         document = {
             "model_list": [{"model_name": "meridian-5", "litellm_params": answer}],
             "litellm_settings": {"callbacks": ["hooks.by_redis", "hooks.by_decision"]},
-            "general_settings": {"custom_auth": "custom_keys.authenticate"},
+            "general_settings": {"custom_auth": "litellm_tables.authenticate"},
         }
         (directory / "proxy.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
 
@@ -58,7 +79,8 @@ class Proxy:
         variables = {
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
             "LITELLM_TELEMETRY": "False",
-            "LITELLM_MASTER_KEY": f"sk-{secrets.token_hex(32)}",
+            "LITELLM_MASTER_KEY": self.master_key,
+            "TEST_ROWS": json.dumps(ROWS),
         }
         command = [self._program, "--config", "proxy.yaml", "--host", "127.0.0.1", "--port", str(self.port)]
         with running(command, self.directory, environment=variables):
@@ -79,6 +101,12 @@ class Proxy:
             with error:
                 return Reply(error.code, {k.lower(): v for k, v in error.headers.items()}, error.read().decode())
 
+    def key(self, number: int) -> tuple[Any, Any, Any]:
+        """Limit per minute, whether blocked, and metadata of a key, as the admin API has it."""
+        found = ask(f"{self.url}/key/info?key={token(number)}", Authorization=f"Bearer {self.master_key}")
+        info = json.loads(found.body)["info"]
+        return info["rpm_limit"], info["blocked"], info["metadata"]
+
     def refused(self, key: str, status: int = 429) -> Reply:
         def refusal() -> Reply | None:
             found = self.complete(key)
@@ -93,19 +121,26 @@ def account(key: str) -> str:
 
 
 @pytest.fixture
-def redis(redis_server: str, tmp_path: Path) -> Iterator[RealRedis]:
-    found = RealRedis(redis_server, tmp_path)
+def redis(redis_server: str, tmp_path: Path, proxy: Proxy) -> Iterator[RealRedis]:
+    found = RealRedis(redis_server, tmp_path, proxy.redis)
     yield found
     found.client.close()
 
 
+@pytest.fixture(scope="module")
+def proxy(proxy_environment: Path, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    found = Proxy(proxy_environment, tmp_path_factory.mktemp("litellm"), root)
+    with found.running():
+        yield found
+
+
 def test_keys_are_limited_at_a_litellm_proxy_until_lifted(
-    make_stand: Callable[..., Stand], redis: RealRedis, proxy_environment: Path, root: Path, tmp_path: Path
+    make_stand: Callable[..., Stand], redis: RealRedis, proxy: Proxy
 ) -> None:
-    by_redis, by_decision = make_stand(redis={"url": redis.url}), make_stand()
-    proxy = Proxy(proxy_environment, tmp_path, root, redis.url, by_decision.url)
+    by_redis = make_stand(redis={"url": redis.url})
+    by_decision = make_stand(port=proxy.decisions)
     one, other, shadow = "sk-test-1", "sk-test-2", "sk-test-3"
-    with by_redis.serving(), by_decision.serving() as decisions, proxy.running():
+    with by_redis.serving(), by_decision.serving() as decisions:
         with redis.running():
             by_redis.send(limit(account(one)), limit(account(shadow), mode="shadow"), alert=alert_record())
             by_decision.send(limit(account(other)), alert=alert_record())
@@ -131,3 +166,34 @@ def test_keys_are_limited_at_a_litellm_proxy_until_lifted(
             proxy.refused(one, 403)
         by_decision.call("lift", account(other))
         until(lambda: proxy.complete(other).status == 200, "the other is free")
+
+
+def test_keys_get_a_limit_and_get_back_what_they_had(make_stand: Callable[..., Stand], proxy: Proxy) -> None:
+    stand = make_stand(litellm={"url": proxy.url, "key_env": "LITELLM_ADMIN"})
+    with stand.serving(LITELLM_ADMIN=proxy.master_key):
+        stand.send(limit(token(1)), limit(token(2), per_minute=5), limit("no key"), alert=alert_record())
+        stand.send(limit(token(129), mode="shadow"))
+        until(lambda: proxy.key(1)[0] == 1, "the first key is limited")
+        until(lambda: proxy.key(2)[0] == 5, "the second key is limited")
+        until(lambda: proxy.key(3) == (9, None, OWN), "what was left over is given back")
+        assert proxy.key(1)[2]["team"] == "core"
+        assert proxy.key(129) == (None, None, {})
+        stand.say("block", account_id=token(2))
+        until(lambda: proxy.key(2)[:2] == (100, True), "the second key is blocked")
+        stand.call("lift", token(1))
+        until(lambda: proxy.key(1) == (None, None, OWN), "the first key is as it was")
+        stand.send(limit(token(128)))
+        until(lambda: proxy.key(128)[0] == 1, "a key of the second page is limited")
+        stand.call("stop")
+        until(lambda: proxy.key(2) == (100, None, {}), "the second key is as it was")
+        until(lambda: proxy.key(128) == (None, None, {}), "and all others")
+
+
+def test_a_key_that_has_what_it_should_is_left_alone() -> None:
+    patch = patch_of({"rpm_limit": 1, "blocked": None, "metadata": {}}, standing())
+    assert patch is not None
+    assert patch["rpm_limit"] == 1, "a limit never makes a key's own limit wider"
+    assert patch_of(patch, standing()) is None
+    assert patch_of({"rpm_limit": 1, "blocked": True, "metadata": None}, None) is None
+    assert patch_of(patch, None) == {"rpm_limit": 1, "blocked": None, "metadata": {}}
+    assert patch_of({}, standing(mode="shadow")) is None
