@@ -2,12 +2,12 @@
 
 `/decide` and everything below it answers 200, 429 or 403, as Envoy's `ext_authz` and most gateways take it. `/nginx`
 answers 200 or 403 only, as `auth_request` knows no other refusal, and tells the status to give in `X-Streamer-Status`.
+There is no body: what a refused client reads is for the gateway to say.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -104,28 +104,20 @@ class DecisionApp:
             answer = self._decider.decide(*self._caller(headers))
             self._metrics.decided[answer.outcome]()
             if answer.standing is None or answer.outcome == ALLOWED:
-                start, body = self._passes[answer.outcome], _EMPTY
+                start = self._passes[answer.outcome]
             else:
-                start, body = self._limited(answer, answer.standing, plainly=plainly)
+                start = self._limited(answer, answer.standing, plainly=plainly)
         except Exception:
             logger.exception("a decision failed, and the request passes")
             self._metrics.decided[FAILED]()
-            start, body = self._passes[FAILED], _EMPTY
+            start = self._passes[FAILED]
         await send(start)
-        await send(body)
+        await send(_EMPTY)
 
     def _exposition(self) -> tuple[int, bytes, bytes]:
         return 200, CONTENT_TYPE_LATEST.encode(), generate_latest(self._metrics.registry)
 
 
-def _refusal_body(message: str, kind: str, status: int) -> bytes:
-    return json.dumps({"error": {"message": message, "type": kind, "code": str(status)}}).encode()
-
-
-_BODIES = {
-    THROTTLED: _refusal_body("Too many requests for this account.", "rate_limit_error", 429),
-    BLOCKED: _refusal_body("This account may not make requests.", "permission_error", 403),
-}
 _STATUSES = {THROTTLED: 429, BLOCKED: 403}
 
 
@@ -136,35 +128,31 @@ class LimitedAnswers:
     """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str, bool], tuple[int, Headers, dict[str, Any]]] = {}
+        self._known: dict[tuple[str, str, bool], tuple[int, Headers]] = {}
 
-    def __call__(self, answer: Answer, standing: Standing, *, plainly: bool) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Give start and body of the response."""
+    def __call__(self, answer: Answer, standing: Standing, *, plainly: bool) -> dict[str, Any]:
+        """Give the start of the response."""
         key = (standing.cause, answer.outcome, plainly)
         found = self._known.get(key)
         if found is None:
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
             found = self._known[key] = _described(answer.outcome, standing, plainly=plainly)
-        status, headers, body = found
+        status, headers = found
         if answer.retry_after_s and answer.outcome != SHADOWED:
             headers = [*headers, (b"retry-after", str(answer.retry_after_s).encode())]
-        return {"type": "http.response.start", "status": status, "headers": headers}, body
+        return {"type": "http.response.start", "status": status, "headers": headers}
 
 
-def _described(outcome: str, standing: Standing, *, plainly: bool) -> tuple[int, Headers, dict[str, Any]]:
+def _described(outcome: str, standing: Standing, *, plainly: bool) -> tuple[int, Headers]:
     per_minute = "" if standing.requests_per_minute is None else f"; requests_per_minute={standing.requests_per_minute}"
-    body = _BODIES.get(outcome, b"")
-    headers = [
-        (b"content-length", str(len(body)).encode()),
-        *_outcome(outcome),
-        (b"x-streamer-limit", _safe(f"{standing.action}; mode={standing.mode}{per_minute}")),
-        (b"x-streamer-alert", _safe(standing.alert_id)),
-    ]
-    status = _STATUSES.get(outcome, 200)
-    if body:
-        headers += [(b"content-type", b"application/json"), (b"x-streamer-status", str(status).encode())]
-    return 403 if plainly and body else status, headers, {"type": "http.response.body", "body": body}
+    limit = f"{standing.action}; mode={standing.mode}{per_minute}; alert={standing.alert_id}"
+    headers = [(b"content-length", b"0"), *_outcome(outcome), (b"x-streamer-limit", _safe(limit))]
+    status = _STATUSES.get(outcome)
+    if status is None:
+        return 200, headers
+    headers.append((b"x-streamer-status", str(status).encode()))
+    return 403 if plainly else status, headers
 
 
 def _outcome(outcome: str) -> Headers:

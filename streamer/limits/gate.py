@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from streamer.detection.records import Limit
@@ -28,6 +28,7 @@ from streamer.limits.policy import (
     word_ends,
 )
 from streamer.limits.switch import Switch
+from streamer.limits.words import Words
 
 MAX_ALERTS = 20_000
 SET, RENEWED, REFUSED, ENDED, RAN_OUT = "set", "renewed", "refused", "lifted", "expired"
@@ -64,12 +65,7 @@ class LimitGate:
         self._proposals: dict[str, Proposal] = {}
         self._accounts_of: dict[str, dict[str, None]] = {}
         self._alerts: OrderedDict[str, AlertFacts] = OrderedDict()
-        self._said_of_account: dict[str, Word] = {}
-        self._said_of_alert: dict[str, Word] = {}
-        # Whom an alert lists that a person said something about; an account may be on several.
-        self._listed: dict[str, tuple[str, ...]] = {}
-        self._listed_by: dict[str, dict[str, None]] = {}
-        self._confirmed: set[str] = set()
+        self._words = Words()
         self._refused: dict[str, Refusal] = {}
         self._over_cap: dict[str, None] = {}
         self._due: list[tuple[int, str, str]] = []
@@ -82,7 +78,7 @@ class LimitGate:
     def start(self, now_ms: int) -> list[Change]:
         """Judge everything taken in so far, and from now on whatever comes, at once."""
         self._started = True
-        for alert_id in self._said_of_alert:
+        for alert_id in self._words.alerts():
             self._list_accounts(alert_id)
         return self._judge_all(now_ms)
 
@@ -110,22 +106,16 @@ class LimitGate:
 
     def said_of_account(self, account_id: str, word: Word, now_ms: int) -> list[Change]:
         """Take what a person said about an account."""
-        self._said_of_account[account_id] = word
+        self._words.about_account(account_id, word)
         self._wait_for(word_ends(word, self.policy), "account", account_id)
         return self._judge([account_id], now_ms, word.cause)
 
     def said_of_alert(self, word: Word, now_ms: int) -> list[Change]:
         """Take what a person said about all accounts of an alert."""
         alert_id = word.alert_id
-        if word.action == "dismiss":
-            self._confirmed.discard(alert_id)
-        elif word.action != "lift":
-            self._confirmed.add(alert_id)
+        self._words.about_alert(word)
         if word.action != "confirm":
-            self._said_of_alert[alert_id] = word
             self._wait_for(word_ends(word, self.policy), "alert", alert_id)
-        elif alert_id in self._said_of_alert and self._said_of_alert[alert_id].action == "dismiss":
-            del self._said_of_alert[alert_id]
         return self._judge([*self._about(alert_id), *self._list_accounts(alert_id)], now_ms, word.cause)
 
     def switched(self, *, stop: bool, at_ms: int, cause: str, now_ms: int) -> list[Change]:
@@ -152,21 +142,10 @@ class LimitGate:
         return self._refused
 
     def _about(self, alert_id: str) -> list[str]:
-        return [*self._accounts_of.get(alert_id, ()), *self._listed.get(alert_id, ())]
+        return [*self._accounts_of.get(alert_id, ()), *self._words.listed(alert_id)]
 
-    def _list_accounts(self, alert_id: str) -> tuple[str, ...]:
-        """Note whom a person's word about an alert is about, besides those with a limit of its; gives them."""
-        facts = self._alerts.get(alert_id) if self._started and alert_id in self._said_of_alert else None
-        accounts = tuple(dict.fromkeys(facts.accounts)) if facts is not None else ()
-        for account in self._listed.pop(alert_id, ()):
-            self._listed_by[account].pop(alert_id)
-            if not self._listed_by[account]:
-                del self._listed_by[account]
-        if accounts:
-            self._listed[alert_id] = accounts
-        for account in accounts:
-            self._listed_by.setdefault(account, {})[alert_id] = None
-        return accounts
+    def _list_accounts(self, alert_id: str) -> Sequence[str]:
+        return self._words.list_accounts(alert_id, self._alerts.get(alert_id)) if self._started else ()
 
     def _forget(self, account_id: str) -> None:
         old = self._proposals.pop(account_id, None)
@@ -180,7 +159,7 @@ class LimitGate:
         heapq.heappush(self._due, (due_ms, kind, name))
 
     def _judge_all(self, now_ms: int, cause: str = "") -> list[Change]:
-        everyone = dict.fromkeys([*self._proposals, *self._said_of_account, *self._listed_by, *self.standings])
+        everyone = dict.fromkeys([*self._proposals, *self._words.accounts(), *self.standings])
         return self._judge(everyone, now_ms, cause)
 
     def _judge(self, accounts: Iterable[str], now_ms: int, cause: str) -> list[Change]:
@@ -242,14 +221,12 @@ class LimitGate:
     def _case(self, account_id: str) -> Case:
         proposal = self._proposals.get(account_id)
         alert_id = proposal.limit.alert_id if proposal is not None else ""
-        words = [self._said_of_account.get(account_id)]
-        words += [self._said_of_alert.get(each) for each in {alert_id, *self._listed_by.get(account_id, ())}]
         return Case(
             account_id,
             proposal,
             self._alerts.get(alert_id),
-            max((word for word in words if word is not None), key=lambda word: word.order, default=None),
-            alert_id in self._confirmed,
+            self._words.last(account_id, alert_id),
+            self._words.confirmed(alert_id),
             proposal is not None and self.switch.was_stopped(proposal.written_at),
         )
 

@@ -52,9 +52,9 @@ def p99_ms(program: str, targets: Path, rate: int) -> float:
 
 
 def write_targets(path: Path, url: str) -> Path:
-    """Requests of many accounts, every second of them limited."""
-    lines = [f"GET {url}/decide\nX-Account-Id: account-{LIMITED - ASKING // 2 + n}\n" for n in range(ASKING)]
-    path.write_text("\n".join(lines), encoding="utf-8")
+    """Requests of many accounts; as many of them are limited as may be refused at most, by default one in five."""
+    names = [f"account-{n}" if n % 5 == 0 else f"free-{n}" for n in range(ASKING)]
+    path.write_text("\n".join(f"GET {url}/decide\nX-Account-Id: {name}\n" for name in names), encoding="utf-8")
     return path
 
 
@@ -73,6 +73,9 @@ def measure(stand: Stand, directory: Path, rate: int) -> None:
     command = [sys.executable, "-m", "tests.benchmarks.decision_server", str(port)]
     with running(command, directory, Path.cwd()) as bare, stand.serving() as decision:
         until(lambda: ask(f"http://127.0.0.1:{port}/").status == 200, "the bare server answers")
+        audited = 'streamer_limit_deliveries_total{outcome="ok",target="audit"}'
+        until(lambda: stand.metrics()["streamer_limits_keeper"], "a keeper is elected")
+        until(lambda: rate != RATES[0] or stand.metrics()[audited], "the audit has all limits", 60)
         places = {
             "bare": (bare, write_targets(directory / "bare.txt", f"http://127.0.0.1:{port}")),
             "decision": (decision, write_targets(directory / "decision.txt", stand.url)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 from typing import Any
 
 import pytest
@@ -159,9 +158,8 @@ def test_answers_say_what_holds_and_nginx_gets_what_it_understands() -> None:
         200,
         {"content-length": "0", "x-streamer-outcome": "allowed"},
     )
-    status, headers, body = served(desk, "/decide", x_account_id="b")
-    assert (status, headers["x-streamer-limit"], headers["x-streamer-alert"]) == (403, "block; mode=enforce", "a-1")
-    assert json.loads(body)["error"]["code"] == "403"
+    status, headers, _ = served(desk, "/decide", x_account_id="b")
+    assert (status, headers["x-streamer-limit"]) == (403, "block; mode=enforce; alert=a-1")
     for _ in range(2):
         assert served(desk, "/nginx", x_account_id="a")[0] == 200
     status, headers, _ = served(desk, "/nginx", x_account_id="a")
@@ -182,7 +180,7 @@ def test_a_failure_inside_lets_the_request_pass() -> None:
 
 def test_what_is_written_into_a_header_cannot_end_it() -> None:
     desk = Desk(standing(action="block")._replace(alert_id="x\r\nset-cookie: y\u2028"))
-    assert served(desk, "/decide", x_account_id="a")[1]["x-streamer-alert"] == "xset-cookie: y"
+    assert served(desk, "/decide", x_account_id="a")[1]["x-streamer-limit"].endswith("alert=xset-cookie: y")
 
 
 def test_an_account_can_be_the_hash_of_a_key_and_go_by_a_pseudonym() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import json
 import signal
 import subprocess
 import threading
@@ -110,6 +111,8 @@ def test_limited_at_the_gateway_until_lifted_and_open_when_the_way_is_broken(gat
         stand.say("block", account_id="trent")
         blocked = until(lambda: (found := ask(real.url, "trent")).status == 403 and found, "trent is blocked")
         assert int(blocked.headers["retry-after"]) > 60
+        assert [json.loads(each.body)["error"]["code"] for each in (refused, blocked)] == ["429", "403"]
+        assert not [name for name in refused.headers if name.startswith("x-streamer")]
 
         # A decision API that hangs, then one that is gone, then one that is back and knows all it knew.
         decisions.send_signal(signal.SIGSTOP)
