@@ -34,7 +34,11 @@ def build_limits() -> typer.Typer:
 
 def serve(config: options.Config = None) -> None:
     """Answer gateways whether a request may pass; also writes the audit, and limits to Redis and LiteLLM if asked."""
-    wiring.limits_serve(wiring.load(config), on_ready=lambda url: typer.echo(f"decisions at {url}/decide", err=True))
+    wiring.limits_serve(
+        wiring.load(config),
+        on_ready=lambda url: typer.echo(f"decisions at {url}/decide", err=True),
+        on_doubt=lambda doubt: output.warning(f"{doubt}; everybody passes until it is there"),
+    )
 
 
 def show(config: options.Config = None, json: options.Json = False) -> None:

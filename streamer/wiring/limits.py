@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from streamer.config import StreamerConfig
-from streamer.errors import ConfigError, StreamerError, UsageError
+from streamer.errors import BrokerError, ConfigError, StreamerError, UsageError
 from streamer.wiring.live import run_loop, until_signal
 from streamer.wiring.settings import privacy_key, wall_clock_ms
 
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from streamer.limits.reader import TopicReader
 
 
-def limits_serve(config: StreamerConfig, on_ready: Callable[[str], None]) -> None:
-    """Answer gateways until told to stop; `on_ready` is told where."""
+def limits_serve(
+    config: StreamerConfig, on_ready: Callable[[str], None], on_doubt: Callable[[str], None] = lambda _: None
+) -> None:
+    """Answer gateways until told to stop; `on_ready` is told where, `on_doubt` that Kafka is not there yet."""
     from prometheus_client import CollectorRegistry
 
     from streamer import probes
@@ -37,10 +39,18 @@ def limits_serve(config: StreamerConfig, on_ready: Callable[[str], None]) -> Non
     from streamer.limits.metrics import LimitMetrics
     from streamer.limits.serve import build_server, listening, serve
     from streamer.limits.share import TrafficShare
+    from streamer.stream.servers import require_servers
 
     problems = list(probes.limits(config, os.environ))
     if problems:
         raise ConfigError(problems)
+    try:
+        require_servers(config.kafka.bootstrap_servers)
+    except BrokerError as error:
+        # Whoever asks must get an answer all the same: everybody passes until Kafka is there.
+        on_doubt(str(error))
+    else:
+        _require_topics(config, config.kafka.topics.audit)
     limits = config.limits
     metrics = LimitMetrics(CollectorRegistry())
     clocks = Clocks(time.monotonic, wall_clock_ms)
@@ -186,16 +196,22 @@ def _pseudonym(config: StreamerConfig) -> Callable[[str], str] | None:
     return lambda name: pseudonymizer.identifier("account_id", name)
 
 
-def _at_desk(config: StreamerConfig, act: Callable[[LimitDesk], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
-    from streamer.limits.commands import LimitDesk
-    from streamer.stream.sender import KafkaSender
+def _require_topics(config: StreamerConfig, *more: str) -> None:
     from streamer.stream.topics import Topic, ensure_topics, require
 
     topics = topics_of(config)
+    wanted = [Topic(name, 1, "compact" if name == topics.limits else "delete", 0) for name in (*topics, *more)]
+    # Of what size their messages may be is the workers' affair, so it is not asked for.
+    require(ensure_topics(config.kafka.bootstrap_servers, wanted, dry_run=True))
+
+
+def _at_desk(config: StreamerConfig, act: Callable[[LimitDesk], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+    from streamer.limits.commands import LimitDesk
+    from streamer.stream.sender import KafkaSender
+
+    topics = topics_of(config)
     servers = config.kafka.bootstrap_servers
-    wanted = [Topic(topics.alerts, 1), Topic(topics.feedback, 1), Topic(topics.limits, 1, "compact")]
-    # Of what size their messages may be is the workers' affair.
-    require(ensure_topics(servers, [replace(topic, max_message_bytes=0) for topic in wanted], dry_run=True))
+    _require_topics(config)
 
     async def work() -> dict[str, Any]:
         sender = KafkaSender(servers)

@@ -129,6 +129,7 @@ def test_a_person_frees_one_account_all_of_an_alert_or_everybody(
         stand.send(limit("a"), limit("c", alert="a-2"), limit("e", alert="a-2"), limit("f"))
         until(lambda: redis.holds("f"), "only who was not lifted")
         until(lambda: stand.metrics()['streamer_limits_refused_total{reason="lifted_by_person"}'] == 3, "refused")
+        until(lambda: sum(entry["event"] == "refused" for entry in stand.audit()) == 4, "the audit has it")
     entries = stand.audit()
     assert len({entry["audit_id"] for entry in entries}) == len(entries)
     assert {entry["author"] for entry in entries if entry["event"] == "asked"} != {None}

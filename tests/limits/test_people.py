@@ -54,6 +54,15 @@ def test_check_says_what_limits_cannot_be_delivered_to() -> None:
 
 
 @pytest.mark.kafka
+def test_nothing_is_served_from_topics_that_are_not_there(make_stand: Callable[..., Stand]) -> None:
+    stand = make_stand()
+    missing = {"STREAMER_KAFKA__TOPICS__AUDIT": "nobody.made.this"}
+    done = program("serve", "--config", str(stand.config), **missing)
+    assert done.returncode == 1
+    assert done.stderr.startswith("topics: nobody.made.this: not there; run `streamer topics`")
+
+
+@pytest.mark.kafka
 def test_a_customer_is_freed_by_his_own_name_where_pseudonyms_are_in_use(make_stand: Callable[..., Stand]) -> None:
     environment = {"STREAMER_PRIVACY__PSEUDONYMIZE": "true", "STREAMER_PSEUDONYM_KEY": KEY}
     stand = make_stand()
