@@ -29,12 +29,17 @@ LIMITED, ASKING = 50_000, 2_000
 WORST_RATIO = 1.2
 
 
-def vegeta() -> str:
+MISSING = "no vegeta: go install github.com/tsenart/vegeta/v12@latest"
+
+
+def find_vegeta() -> str | None:
     """Where it is."""
-    found = shutil.which("vegeta") or shutil.which("vegeta", path=str(Path.home() / "go" / "bin"))
-    if found is None:
-        sys.exit("no vegeta: go install github.com/tsenart/vegeta/v12@latest")
-    return found
+    return shutil.which("vegeta") or shutil.which("vegeta", path=str(Path.home() / "go" / "bin"))
+
+
+def vegeta() -> str:
+    """The program, or an end with the reason."""
+    return find_vegeta() or sys.exit(MISSING)
 
 
 def p99_ms(program: str, targets: Path, rate: int) -> float:

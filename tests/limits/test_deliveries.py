@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections import Counter
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,19 +18,19 @@ from tests.limits.stand import Stand, alert_record, limit, now_ms, running, unti
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.kafka
+CONFIGURATION = Path(__file__).resolve().parents[2] / "deploy" / "redis" / "redis.conf"
 
 
 class RealRedis:
-    """A Redis that forgets everything when it is stopped."""
+    """A Redis with our ready configuration: it forgets everything when it is stopped."""
 
     def __init__(self, program: str, directory: Path, port: int | None = None) -> None:
         self.port = port or free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.client = Redis(port=self.port)
-        self._command = [program, "--port", str(self.port), "--save", "", "--bind", "127.0.0.1"]
+        self._command = [program, str(CONFIGURATION), "--port", str(self.port)]
         self._directory = directory
 
     @contextlib.contextmanager
