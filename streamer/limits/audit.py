@@ -82,7 +82,8 @@ class AuditLog:
         if producer is None:
             return
         try:
-            await asyncio.wait_for(producer.stop(), STOP_S)
+            async with asyncio.timeout(STOP_S):
+                await producer.stop()
         except (KafkaError, TimeoutError):
             return  # fenced or unreachable: there is nothing left to say goodbye to
 

@@ -129,6 +129,7 @@ class Courier:
         if not self._whole and not self._dirty:
             self._wake.clear()
         try:
-            await asyncio.wait_for(self._wake.wait(), PULSE_S)
+            async with asyncio.timeout(PULSE_S):
+                await self._wake.wait()
         except TimeoutError:
             return

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 
 from streamer.limits.audit import AuditLog, Noted, entry_of_change, entry_of_feedback
 from streamer.limits.delivery import Courier
+from streamer.limits.ending import end
 from streamer.limits.follow import Clocks, Source
 from streamer.limits.gate import Change, LimitGate
 from streamer.limits.intake import Intake, Read
@@ -34,6 +35,7 @@ class Keeper:
         self._couriers = couriers
         self._metrics = metrics
         self._clocks = clocks
+        self._well = True
 
     async def keep(self) -> None:
         """Hold the office until cancelled; what fails is begun anew from what is certain."""
@@ -43,7 +45,9 @@ class Keeper:
                     await self._term()
                 except (KafkaError, StartedAgainError) as error:
                     self._metrics.delivered("audit", well=False)
-                    logger.warning("the audit of limits is interrupted and begins where it ended: %r", error)
+                    if self._well:
+                        logger.warning("the audit of limits is interrupted and will go on where it ended: %r", error)
+                    self._well = False
                     await asyncio.sleep(RETRY_S)
         finally:
             self._metrics.keeper.set(0)
@@ -53,6 +57,7 @@ class Keeper:
 
     async def _term(self) -> None:
         noted = await self._audit.claim()
+        self._well = True
         self._metrics.keeper.set(1)
         gate = LimitGate(self._source.policy)
         intake = Intake(gate, self._source.topics)
@@ -133,8 +138,7 @@ class Election:
         """Stop working, and return when that is done."""
         working, self._working = self._working, None
         if working is not None:
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
+            await end(working)
 
     async def _stand(self) -> None:
         consumer = AIOKafkaConsumer(

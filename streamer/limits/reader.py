@@ -53,11 +53,13 @@ class TopicReader:
         try:
             places = consumer.assignment()
             at_end, asked_at = False, -ASK_TIMEOUT_S
+            ends: dict[TopicPartition, int] = {}
             while True:
                 found = await consumer.getmany(timeout_ms=POLL_MS if at_end else 50, max_records=MAX_MESSAGES)
                 messages = [_read(record) for records in found.values() for record in records]
                 if self._clock_s() - asked_at >= ASK_EVERY_S or (not at_end and not messages):
-                    at_end, asked_at = await self._is_at_end(consumer, places), self._clock_s()
+                    before, ends = ends, await self._ends(consumer, places)
+                    at_end, asked_at = await self._is_at_end(consumer, before, ends), self._clock_s()
                     yield Poll(messages, at_end, await _positions(consumer, places))
                 elif messages:
                     yield Poll(messages, at_end=False, positions=await _positions(consumer, places))
@@ -92,15 +94,25 @@ class TopicReader:
             else:
                 return consumer
 
-    async def _is_at_end(self, consumer: AIOKafkaConsumer, places: set[TopicPartition]) -> bool:
+    async def _ends(self, consumer: AIOKafkaConsumer, places: set[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where the topics end now; nothing if Kafka does not say."""
         try:
-            ends = await asyncio.wait_for(consumer.end_offsets(places), ASK_TIMEOUT_S)
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                ends: dict[TopicPartition, int] = await consumer.end_offsets(places)
         except (KafkaError, TimeoutError):
+            return {}
+        return ends
+
+    async def _is_at_end(
+        self, consumer: AIOKafkaConsumer, before: dict[TopicPartition, int], ends: dict[TopicPartition, int]
+    ) -> bool:
+        """Whether all is read that was there now, or when last asked: on a busy topic something new always is."""
+        if not ends:
             return False
-        positions = [(await consumer.position(place), end) for place, end in ends.items()]
-        if any(position > end for position, end in positions):
+        read = {place: await consumer.position(place) for place in ends}
+        if any(read[place] > end for place, end in ends.items()):
             raise StartedAgainError
-        return all(position == end for position, end in positions)
+        return read == ends or (bool(before) and all(read[place] >= end for place, end in before.items()))
 
 
 async def _positions(consumer: AIOKafkaConsumer, places: set[TopicPartition]) -> dict[tuple[str, int], int]:

@@ -12,6 +12,7 @@ from typing import Any
 import uvicorn
 
 from streamer.errors import StreamerError
+from streamer.limits.ending import end
 
 GC_THRESHOLDS = (100_000, 20, 1_000)
 BACKLOG = 2_048
@@ -72,5 +73,4 @@ async def serve(
         await stop.wait()
         server.should_exit = True
         await serving
-        for task in tasks:
-            task.cancel()
+        await end(*tasks)
