@@ -88,31 +88,26 @@ class DecisionApp:
         if scope["type"] != "http":
             return
         path: str = scope["path"]
-        page = self._pages.get(path)
-        if page is not None:
-            status, kind, body = page()
-            await send(_start(status, [(b"content-type", kind)], len(body)))
-            await send({"type": "http.response.body", "body": body})
-        elif path.startswith(("/decide", "/nginx")):
-            await self._decide(scope["headers"], send, plainly=path.startswith("/nginx"))
-        else:
-            await send(_start(404, []))
+        if path.startswith(("/decide", "/nginx")):
+            await send(self._decide(scope["headers"], plainly=path.startswith("/nginx")))
             await send(_EMPTY)
+            return
+        page = self._pages.get(path)
+        status, kind, body = page() if page is not None else (404, b"text/plain", b"")
+        await send(_start(status, [(b"content-type", kind)], len(body)))
+        await send({"type": "http.response.body", "body": body})
 
-    async def _decide(self, headers: Headers, send: Send, *, plainly: bool) -> None:
+    def _decide(self, headers: Headers, *, plainly: bool) -> dict[str, Any]:
         try:
             answer = self._decider.decide(*self._caller(headers))
             self._metrics.decided[answer.outcome]()
             if answer.standing is None or answer.outcome == ALLOWED:
-                start = self._passes[answer.outcome]
-            else:
-                start = self._limited(answer, answer.standing, plainly=plainly)
+                return self._passes[answer.outcome]
+            return self._limited(answer, answer.standing, plainly=plainly)
         except Exception:
             logger.exception("a decision failed, and the request passes")
             self._metrics.decided[FAILED]()
-            start = self._passes[FAILED]
-        await send(start)
-        await send(_EMPTY)
+            return self._passes[FAILED]
 
     def _exposition(self) -> tuple[int, bytes, bytes]:
         return 200, CONTENT_TYPE_LATEST.encode(), generate_latest(self._metrics.registry)

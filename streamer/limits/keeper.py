@@ -21,7 +21,7 @@ from streamer.limits.reader import Poll, StartedAgainError
 logger = logging.getLogger(__name__)
 
 RETRY_S = 1.0
-POLL_MS = 1_000
+POLL_MS = 5_000
 
 
 class Keeper:

@@ -15,7 +15,6 @@ from streamer.limits.intake import Read
 logger = logging.getLogger(__name__)
 
 RETRY_S = 1.0
-POLL_MS = 1_000
 ASK_EVERY_S = 1.0
 ASK_TIMEOUT_S = 5.0
 FETCH_BYTES = 8 << 20
@@ -36,9 +35,16 @@ class StartedAgainError(Exception):
 
 
 class TopicReader:
-    """Reads all partitions of some topics, outside any group."""
+    """Reads all partitions of some topics, outside any group.
 
-    def __init__(self, servers: str, topics: Sequence[str], clock_s: Callable[[], float]) -> None:
+    What is new is read at once; Kafka is asked how far the topics go every `ask_every_s`, and work is done then.
+    """
+
+    def __init__(
+        self, servers: str, topics: Sequence[str], clock_s: Callable[[], float], ask_every_s: float = ASK_EVERY_S
+    ) -> None:
+        self._ask_every_s = ask_every_s
+        self._poll_ms = round(ask_every_s * 1000)
         self._servers = servers
         self._topics = tuple(topics)
         self._clock_s = clock_s
@@ -55,9 +61,9 @@ class TopicReader:
             at_end, asked_at = False, -ASK_TIMEOUT_S
             ends: dict[TopicPartition, int] = {}
             while True:
-                found = await consumer.getmany(timeout_ms=POLL_MS if at_end else 50, max_records=MAX_MESSAGES)
+                found = await consumer.getmany(timeout_ms=self._poll_ms if at_end else 50, max_records=MAX_MESSAGES)
                 messages = [_read(record) for records in found.values() for record in records]
-                if self._clock_s() - asked_at >= ASK_EVERY_S or (not at_end and not messages):
+                if self._clock_s() - asked_at >= self._ask_every_s or (not at_end and not messages):
                     before, ends = ends, await self._ends(consumer, places)
                     at_end, asked_at = await self._is_at_end(consumer, before, ends), self._clock_s()
                     yield Poll(messages, at_end, await _positions(consumer, places))
@@ -79,7 +85,7 @@ class TopicReader:
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 max_partition_fetch_bytes=FETCH_BYTES,
-                fetch_max_wait_ms=POLL_MS,
+                fetch_max_wait_ms=self._poll_ms,
             )
             try:
                 await consumer.start()

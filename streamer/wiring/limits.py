@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from streamer.limits.policy import LimitPolicy
     from streamer.limits.reader import TopicReader
 
+MAX_ASK_EVERY_S = 5.0
+
 
 def limits_serve(
     config: StreamerConfig, on_ready: Callable[[str], None], on_doubt: Callable[[str], None] = lambda _: None
@@ -183,7 +185,9 @@ def _deliveries(config: StreamerConfig, policy: LimitPolicy, clocks: Clocks) -> 
 def _reader(config: StreamerConfig) -> TopicReader:
     from streamer.limits.reader import TopicReader
 
-    return TopicReader(config.kafka.bootstrap_servers, topics_of(config), time.monotonic)
+    # Often enough to notice in good time that the topics are stale, and no oftener: it holds decisions up.
+    ask_every_s = min(MAX_ASK_EVERY_S, config.limits.stale_after_s / 4)
+    return TopicReader(config.kafka.bootstrap_servers, topics_of(config), time.monotonic, ask_every_s)
 
 
 def _pseudonym(config: StreamerConfig) -> Callable[[str], str] | None:
