@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-done
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench golden lock
+.PHONY: help setup demo test check format bench worlds golden dashboards lock
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -39,8 +39,15 @@ format: setup ## format and fix what can be fixed
 bench: setup ## speed and memory, with the numbers side by side
 	$(BIN)/python -m tests.benchmarks
 
+worlds: setup ## how good it is on simulated worlds, beside what it must show and what others do (hours)
+	$(BIN)/python -m tests.benchmarks.worlds --jobs 2
+	$(BIN)/python -m tests.benchmarks.baselines --jobs 2
+
 golden: setup ## write the expected results anew, to be read in the diff
 	$(BIN)/python -m pytest --golden tests/golden
+
+dashboards: setup ## write Grafana's dashboards anew from streamer/dashboards/
+	$(BIN)/python -m streamer.dashboards deploy/grafana/dashboards
 
 lock: setup ## resolve the dependencies anew
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-emit-index-url --no-header --upgrade -o requirements.lock

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import Counter, Gauge, Histogram
 
 from streamer.detection.records import Alert, Decision, Limit, LimitLifted, Membership
+from streamer.presence import FieldPresence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,6 +41,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
+        self.presence = FieldPresence(registry)
         self._requests(registry)
         self._flow(registry)
         self._state(registry)
@@ -125,6 +127,9 @@ class Metrics:
     def _state(self, registry: CollectorRegistry) -> None:
         self.accounts = Gauge("streamer_accounts", "Accounts held", ["partition"], registry=registry)
         self.links = Gauge("streamer_links", "Link values held", ["partition"], registry=registry)
+        self.hubs = Gauge(
+            "streamer_link_hubs", "Link values too popular to bind anybody", ["partition"], registry=registry
+        )
         stage = ["stage"]
         self.state_bytes = Gauge(
             "streamer_state_bytes", "Size of the newest state", ["stage", "partition"], registry=registry
@@ -209,6 +214,7 @@ class PartitionMetrics:
             _forget(self._metrics.watermark_delay, self._partition)
         elif self._stage == "link":
             _forget(self._metrics.links, self._partition)
+            _forget(self._metrics.hubs, self._partition)
 
 
 def _forget(gauge: Gauge, *labels: str) -> None:

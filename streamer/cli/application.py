@@ -13,7 +13,7 @@ import typer
 from typer._click.exceptions import ClickException
 
 from streamer import __version__
-from streamer.cli import live, offline
+from streamer.cli import cases, judging, live, offline
 from streamer.errors import RefusedError, StreamerError
 
 INTERRUPTED = 130
@@ -32,9 +32,13 @@ def build_app() -> typer.Typer:
         (live.demo, "streamer demo"),
         (live.run, "streamer run --config config/streamer.yaml"),
         (live.ingest, "streamer ingest --config config/streamer.yaml"),
+        (live.notify, "streamer notify --config config/streamer.yaml"),
         (offline.replay, "streamer replay events.jsonl.gz --out results"),
         (offline.simulate, "streamer simulate demo --out world.jsonl.gz --truth truth.jsonl --seed 7"),
-        (offline.evaluate, "streamer evaluate results --truth truth.jsonl"),
+        (cases.explain, "streamer explain acct_0034606e --from results"),
+        (cases.export, "streamer export a-72fdee9c5d488526 --format stix > campaign.json"),
+        (cases.feedback, "streamer feedback a-72fdee9c5d488526 --dismiss --reason 'a class of mine'"),
+        (judging.evaluate, "streamer evaluate results --truth truth.jsonl --events world.jsonl.gz --html report.html"),
         (live.produce, "streamer produce world.jsonl.gz --speed 3600x"),
         (live.topics, "streamer topics --config config/streamer.yaml"),
         (live.check, "streamer check --config config/streamer.yaml"),

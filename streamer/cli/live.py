@@ -23,6 +23,11 @@ def ingest(config: options.Config = None, input_format: options.Format = None, j
     output.record(wiring.ingest(wiring.load(config), input_format=input_format), as_json=json, title="ingested")
 
 
+def notify(config: options.Config = None) -> None:
+    """Tell Alertmanager, a webhook or a SIEM what fires, where no worker does it."""
+    wiring.notify(wiring.load(config))
+
+
 def produce(
     files: options.Files,
     config: options.Config = None,
@@ -69,8 +74,9 @@ def demo(
     in_process: Annotated[
         bool, typer.Option("--in-process", help="Without Kafka, whether or not there is one.")
     ] = False,
+    stay: Annotated[bool, typer.Option("--stay", help="Keep the page to look at until Ctrl-C.")] = False,
     progress: options.Progress = None,
 ) -> None:
     """Show the whole thing on this machine: Kafka, simulated traffic with a campaign in it, workers, and the alert."""
-    if not wiring.demo(seed=seed, in_process=in_process, live=progress):
+    if not wiring.demo(seed=seed, in_process=in_process, live=progress, stay=stay):
         raise typer.Exit(1)

@@ -49,16 +49,3 @@ def simulate(
             scenario, out=out, truth=truth, seed=seed, on_start=shown.total, on_events=shown.advance
         )
     output.record(summary, as_json=json, title=f"{out}: what was made")
-
-
-def evaluate(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The records of a replay.")],
-    truth: Annotated[Path, typer.Option("--truth", "-t", metavar="FILE", help="Who is who: truth.jsonl.")],
-    events: Annotated[
-        list[Path] | None,
-        typer.Option("--events", "-e", metavar="FILE", help="The events, for times and shares. Can be given again."),
-    ] = None,
-    json: options.Json = False,
-) -> None:
-    """Say how good the records of a replay are, measured against the truth."""
-    output.evaluation(wiring.evaluate(directory, truth, events or []), as_json=json)

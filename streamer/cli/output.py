@@ -13,6 +13,7 @@ from rich.table import Table
 from streamer.errors import StreamerError
 
 if TYPE_CHECKING:
+    from streamer.cases.explanation import Explanation
     from streamer.evaluation import Evaluation
 
 
@@ -40,14 +41,42 @@ def table(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     Console().print(shown)
 
 
-def evaluation(found: Evaluation, *, as_json: bool) -> None:
-    """Print a judgement."""
+def evaluation(worlds: Mapping[str, Evaluation], *, as_json: bool) -> None:
+    """Print a judgement of one world, or of several as one."""
+    from streamer.evaluation import pooled
+
+    found = pooled(worlds)
     if as_json:
         typer.echo(json.dumps(found.as_record()))
         return
     from streamer.evaluation.table import render
 
     Console().print(render(found))
+
+
+def explanation(found: Explanation, *, as_json: bool) -> None:
+    """Print why."""
+    if as_json:
+        from streamer.cases.explanation import as_record
+
+        typer.echo(json.dumps(as_record(found)))
+        return
+    from streamer.cases.terminal import render
+
+    Console(highlight=False).print(render(found))
+
+
+def comparison(worlds: Mapping[str, Evaluation], *, as_json: bool) -> None:
+    """Print runs side by side."""
+    from streamer.evaluation import compare
+
+    found = compare(worlds)
+    if as_json:
+        typer.echo(json.dumps(found.as_record()))
+        return
+    from streamer.evaluation.table import render_comparison
+
+    Console().print(render_comparison(found))
 
 
 def problems(found: Sequence[StreamerError], *, as_json: bool) -> None:

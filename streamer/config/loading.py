@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from streamer.config.document import Document, Location
 from streamer.config.environment import Environment
-from streamer.config.schema import PrivacyConfig, StreamerConfig
+from streamer.config.schema import AlertmanagerConfig, PrivacyConfig, StreamerConfig, WebConfig, WebhookConfig
 from streamer.errors import ConfigError, StreamerError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def load_config(path: Path | None, environment: Mapping[str, str]) -> StreamerCo
     document = Document(path) if path is not None else None
     values = document.values if document else {}
     sections = tuple(StreamerConfig.model_fields)
-    variables = Environment(environment, sections, own=frozenset({_key_variable(values, environment)}))
+    variables = Environment(environment, sections, own=frozenset(_secrets(values, environment)))
     as_text: frozenset[Location] = frozenset()
     while True:
         merged = variables.overlay(values, as_text=as_text)
@@ -90,12 +90,18 @@ def _taken_twice(config: StreamerConfig) -> Iterator[tuple[Location, str, str]]:
             yield location, name, f"a name of its own, {'.'.join(map(str, owner))} has this one"
 
 
-def _key_variable(values: dict[str, Any], environment: Mapping[str, str]) -> str:
-    if by_variable := environment.get("STREAMER_PRIVACY__KEY_ENV"):
-        return by_variable
-    privacy = values.get("privacy")
-    named = privacy.get("key_env") if isinstance(privacy, dict) else None
-    return named if isinstance(named, str) else PrivacyConfig().key_env
+def _secrets(values: dict[str, Any], environment: Mapping[str, str]) -> Iterator[str]:
+    """The variables that hold secrets, as far as the configuration names others than the defaults."""
+    for section, key, default in (
+        ("privacy", "key_env", PrivacyConfig().key_env),
+        ("web", "token_env", WebConfig().token_env),
+        ("alertmanager", "token_env", AlertmanagerConfig().token_env),
+        ("webhook", "secret_env", WebhookConfig().secret_env),
+    ):
+        by_file = values.get(section)
+        named = by_file.get(key) if isinstance(by_file, dict) else None
+        by_variable = environment.get(f"STREAMER_{section}__{key}".upper())
+        yield by_variable or (named if isinstance(named, str) else default)
 
 
 def _location(problem: ErrorDetails) -> Location:

@@ -81,10 +81,45 @@ class PrivacyConfig(Section):
 
 
 class WebConfig(Section):
-    """Where a worker serves its metrics, health and status page."""
+    """Where a worker serves its metrics, health and pages, and what lets a person act on them."""
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Port = 6066
+    token_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")] = "STREAMER_WEB_TOKEN"  # noqa: S105 - a name
+
+
+HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
+LabelText = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*=[^\s].{0,200}$")]
+VariableName = Annotated[str, Field(pattern=r"^([A-Z][A-Z0-9_]*)?$")]
+
+
+class AlertmanagerConfig(Section):
+    """Where alerts are sent; nothing is sent while there are no urls."""
+
+    urls: tuple[HttpUrl, ...] = ()
+    resend_interval_s: Annotated[float, Field(ge=1, le=3600)] = 60.0
+    ends_after_s: Annotated[float, Field(ge=2, le=86_400)] = 300.0
+    timeout_s: Seconds = 10.0
+    labels: tuple[LabelText, ...] = ()
+    page_url: str = ""
+    runbook_url: str = ""
+    token_env: VariableName = ""
+    port: Port = 6068
+
+
+class WebhookConfig(Section):
+    """Where every revision of an alert is posted, signed; nothing is posted while there is no url."""
+
+    url: Annotated[str, Field(pattern=r"^(https?://[^\s/]+(/\S*)?)?$")] = ""
+    format: Literal["alert", "ocsf"] = "alert"
+    secret_env: VariableName = "SIGNING_SECRET"  # noqa: S105 - the name of a variable, not what is in it
+    timeout_s: Seconds = 10.0
+
+
+class SiemConfig(Section):
+    """The file that every revision of an alert is appended to as an OCSF Detection Finding; none while empty."""
+
+    file: str = ""
 
 
 class StreamerConfig(Section):
@@ -96,4 +131,7 @@ class StreamerConfig(Section):
     stream: StreamConfig = StreamConfig()
     web: WebConfig = WebConfig()
     privacy: PrivacyConfig = PrivacyConfig()
+    alertmanager: AlertmanagerConfig = AlertmanagerConfig()
+    webhook: WebhookConfig = WebhookConfig()
+    siem: SiemConfig = SiemConfig()
     detection: DetectionSettings = DetectionSettings()

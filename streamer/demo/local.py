@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from streamer.demo.progress import Tick
@@ -13,10 +13,11 @@ from streamer.sources.batch import Batch, Reject
 
 
 class Listening:
-    """A sink that passes records on and keeps the alerts until they are asked for."""
+    """A sink that passes records on, tells of them, and keeps the alerts until they are asked for."""
 
-    def __init__(self, sink: RecordSink) -> None:
+    def __init__(self, sink: RecordSink, hear: Callable[[Iterable[Decision]], None] = lambda _: None) -> None:
         self._sink = sink
+        self._hear = hear
         self._alerts: list[Mapping[str, Any]] = []
 
     def write(self, decisions: Iterable[Decision]) -> None:
@@ -24,6 +25,7 @@ class Listening:
         found = list(decisions)
         self._alerts += [record(decision) for decision in found if isinstance(decision, Alert)]
         self._sink.write(found)
+        self._hear(found)
 
     def write_rejects(self, rejects: Iterable[Reject]) -> None:
         """Pass on what could not be used."""

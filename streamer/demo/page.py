@@ -1,12 +1,13 @@
-"""The status page of a demonstration, served from a thread of its own."""
+"""The page of a demonstration, served from a thread of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
+from typing import Any
 
 from aiohttp import web
 
@@ -14,8 +15,10 @@ from streamer.web.server import serving
 
 
 @contextlib.contextmanager
-def served(application: web.Application, host: str, port: int) -> Iterator[int]:
-    """Serve while inside; yields the port."""
+def served(
+    application: web.Application, host: str, port: int, beside: Callable[[], Coroutine[Any, Any, None]] | None = None
+) -> Iterator[int]:
+    """Serve while inside, with what keeps the pages up to date `beside` it; yields the port."""
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
     listening: Future[int] = Future()
@@ -24,7 +27,11 @@ def served(application: web.Application, host: str, port: int) -> Iterator[int]:
         try:
             async with serving(application, host, port) as found:
                 listening.set_result(found)
+                task = loop.create_task(beside()) if beside is not None else None
                 await stop.wait()
+                if task is not None:
+                    task.cancel()
+                    await asyncio.wait([task])
         except BaseException as error:
             if not listening.done():
                 listening.set_exception(error)

@@ -159,7 +159,7 @@ class AccountStage:
         learn(state, cut, start_ms, self.settings.account)
         who = self._identities.of(seen, cut)
         rows = rows_of(state, cut, end_ms, odd, who.created_ms)
-        rows["stratum"], rows["organization"] = who.stratum, who.organization
+        rows["stratum"], rows["organization"], rows["place"] = who.stratum, who.organization, who.place
         rows["model"], models = models_of(seen, cut)
         day = (end_ms - 1) // DAY_MS
         daily = day > state["census_day"]

@@ -11,7 +11,7 @@ from streamer.detection.lead_book import LeadBook
 from streamer.detection.limits import LimitBook
 from streamer.detection.records import ActiveHour, Alert, Decision, SharedValue
 from streamer.detection.settings import DetectionSettings
-from streamer.detection.verdict import decide, more_severe, sentence
+from streamer.detection.verdict import more_severe, sentence, severity_of
 
 MAX_ACCOUNTS = 1000
 MAX_LINKS = 50
@@ -30,15 +30,15 @@ class AlertBook:
         """The alerts that fire now, each as last revised."""
         return [alert for alert in self._alerts.values() if alert.status == "firing"]
 
-    def revise(self, cluster: Cluster, book: LeadBook, tests_per_day: float, now_ms: int) -> list[Decision]:
+    def revise(self, cluster: Cluster, book: LeadBook, now_ms: int) -> list[Decision]:
         """Raise, or bring up to date, the alert of a cluster; nothing while nothing of weight has changed."""
         known = self._alerts.get(cluster.cluster_id)
-        alert = self._describe(cluster, known, book, tests_per_day, now_ms)
+        alert = self._describe(cluster, known, book, now_ms)
         decisions: list[Decision] = []
         if known is None or self._changed(known, alert):
             self._alerts[cluster.cluster_id] = alert
             decisions.append(alert)
-        names = [account.account_id for account in cluster.accounts.values()]
+        names = [cluster.accounts[key].account_id for key in cluster.named & cluster.accounts.keys()]
         decisions += self._limits.propose(self._alerts[cluster.cluster_id], names, now_ms)
         return decisions
 
@@ -60,12 +60,10 @@ class AlertBook:
             severity = "warning" if loud else "info"
         return severity if known is None else more_severe(severity, known.severity)
 
-    def _describe(
-        self, cluster: Cluster, known: Alert | None, book: LeadBook, tests_per_day: float, now_ms: int
-    ) -> Alert:
+    def _describe(self, cluster: Cluster, known: Alert | None, book: LeadBook, now_ms: int) -> Alert:
         strongest = cluster.strongest()
-        verdict = decide(strongest.log10_p, tests_per_day, self.settings.alert)
-        severity = self._severity(cluster, verdict.severity, known)
+        claimed = severity_of(strongest.rate, self.settings.alert, is_alarming=strongest.is_alarming)
+        severity = self._severity(cluster, claimed, known)
         accounts = sorted(cluster.accounts.values(), key=lambda account: (-account.score, account.account_id))
         requests = sum(account.requests for account in accounts)
         evidence = tuple(strongest.evidence)
@@ -90,7 +88,7 @@ class AlertBook:
             updated_at=now_ms,
             resolved_at=None,
             score=round(-strongest.log10_p, 3),
-            false_alarm_rate=verdict.false_alarm_rate,
+            false_alarm_rate=float(f"{strongest.rate:.4g}"),
             account_count=len(accounts),
             accounts=tuple(account.account_id for account in accounts[:MAX_ACCOUNTS]),
             request_count=requests,

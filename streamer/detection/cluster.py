@@ -20,7 +20,8 @@ MAX_LINKS = 300
 class Suspect(NamedTuple):
     """A group, or one account, that is improbable taken together; `candidates` are account keys and how typical each is.
 
-    `doubtful` are accounts of the group that are far from typical of it; `keys` are all of its accounts.
+    `doubtful` are accounts of the group that are far from typical of it; `keys` are all of its accounts; `rate` is how
+    often a day honest traffic brings such a group.
     """
 
     kind: str
@@ -32,6 +33,8 @@ class Suspect(NamedTuple):
     links: tuple[Link, ...]
     evidence: list[EvidenceItem]
     log10_p: float
+    is_alarming: bool
+    rate: float = 0.0
 
 
 @dataclass(slots=True)
@@ -55,11 +58,16 @@ class Finding:
     window: int
     log10_p: float
     evidence: list[EvidenceItem]
+    rate: float
+    is_alarming: bool
 
 
 @dataclass(slots=True)
 class Cluster:
-    """Accounts under common control, as far as is known; `hours` are (hour, requests, accounts), the newest last."""
+    """Accounts under common control, as far as is known; `hours` are (hour, requests, accounts), the newest last.
+
+    Somebody who dismissed it is not told again while it has fewer accounts than `quiet_below`.
+    """
 
     cluster_id: str
     kind: str
@@ -70,12 +78,16 @@ class Cluster:
     links: dict[int, Link] = field(default_factory=dict)
     hours: list[tuple[int, int, int]] = field(default_factory=list)
     active: set[int] = field(default_factory=set)
+    named: set[int] = field(default_factory=set)
     doubted_window: int = -1
+    quiet_below: int = 0
 
     def take(self, suspect: Suspect, names: dict[int, str], now_ms: int) -> list[int]:
         """Add what a suspect group shows; return the accounts that are new."""
         self.last_window = max(self.last_window, suspect.window)
-        self.findings[suspect.name] = Finding(suspect.window, suspect.log10_p, suspect.evidence)
+        self.findings[suspect.name] = Finding(
+            suspect.window, suspect.log10_p, suspect.evidence, suspect.rate, suspect.is_alarming
+        )
         # The newest that bind it; of those that come again and again under other values, as prompts do, some are enough.
         links = {**self.links, **{link.key: link for link in suspect.links}}
         self.links = dict(list(links.items())[-MAX_LINKS:])
@@ -120,7 +132,9 @@ class Cluster:
 
     def strongest(self) -> Finding:
         """Give the judgement that is least likely by chance."""
-        return min(self.findings.values(), key=lambda finding: (finding.log10_p, -finding.window))
+        return min(
+            self.findings.values(), key=lambda found: (not found.is_alarming, found.rate, found.log10_p, -found.window)
+        )
 
     def forget_findings(self, before_window: int) -> None:
         """Drop judgements that are out of date, keeping at least the newest."""
@@ -148,27 +162,40 @@ class Cluster:
             ]
             for key, a in self.accounts.items()
         ]
-        findings = [[k, f.window, f.log10_p, [list(e) for e in f.evidence]] for k, f in self.findings.items()]
+        findings = [
+            [k, f.window, f.log10_p, [list(e) for e in f.evidence], f.rate, f.is_alarming]
+            for k, f in self.findings.items()
+        ]
         links = [list(link) for link in self.links.values()]
         hours = [list(hour) for hour in self.hours]
-        place = [self.cluster_id, self.kind, self.first_window, self.last_window, self.doubted_window]
-        return [place, accounts, findings, links, hours, sorted(self.active)]
+        place = [self.cluster_id, self.kind, self.first_window, self.last_window, self.doubted_window, self.quiet_below]
+        return [place, accounts, findings, links, hours, sorted(self.active), sorted(self.named)]
 
     @classmethod
     def restore(cls, state: list[Any]) -> Cluster:
         """Take over what `snapshot` gave."""
-        (cluster_id, kind, first_window, last_window, doubted), accounts, findings, links, hours, active = state
+        (
+            (cluster_id, kind, first_window, last_window, doubted, quiet),
+            accounts,
+            findings,
+            links,
+            hours,
+            active,
+            named,
+        ) = state
         return cls(
             cluster_id,
             kind,
             first_window,
             last_window,
             {a[0]: ClusterAccount(a[1], a[2], a[3], a[4], a[5], a[6], tuple(a[7]), a[8]) for a in accounts},
-            {f[0]: Finding(f[1], f[2], [EvidenceItem(*item) for item in f[3]]) for f in findings},
+            {f[0]: Finding(f[1], f[2], [EvidenceItem(*item) for item in f[3]], f[4], f[5]) for f in findings},
             {link[0]: Link(*link) for link in links},
             [(hour[0], hour[1], hour[2]) for hour in hours],
             set(active),
+            set(named),
             doubted,
+            quiet,
         )
 
 
@@ -183,17 +210,23 @@ class Placement(NamedTuple):
 class Clusters:
     """All clusters, and which account is in which; an account is in one at most."""
 
-    def __init__(self, settings: AlertSettings) -> None:
+    def __init__(self, settings: AlertSettings, min_accounts: int) -> None:
         self._settings = settings
+        self._min_accounts = min_accounts
         self.by_id: dict[str, Cluster] = {}
         self.of_account: dict[int, str] = {}
         self._singles: dict[int, str] = {}
 
-    def place(self, suspect: Suspect, names: dict[int, str], now_ms: int) -> Placement:
-        """Put a suspect where it belongs: into the clusters it overlaps, which become one, or into one of its own."""
+    def place(self, suspect: Suspect, names: dict[int, str], now_ms: int) -> Placement | None:
+        """Put a suspect where it belongs: into the clusters it overlaps, which become one, or into one of its own.
+
+        None where it overlaps none enough, and too few of its accounts are free to be one.
+        """
         if suspect.kind == "account":
             return self._single(suspect, names, now_ms)
         found = self._overlapping(suspect)
+        if not found and sum(key not in self.of_account for key in suspect.candidates) < self._min_accounts:
+            return None
         absorbed: list[Cluster] = []
         new: list[int] = []
         if found:

@@ -6,24 +6,29 @@ from collections.abc import Iterable
 from typing import Any
 
 from streamer.detection.alerts import AlertBook
+from streamer.detection.calibration import Calibration
 from streamer.detection.cluster import Cluster, ClusterAccount, Clusters, Suspect
-from streamer.detection.evidence import Burst, EvidenceItem, HandOff, Lead, LeadReport, WatchedAccounts
+from streamer.detection.evidence import Burst, EvidenceItem, HandOff, Lead, LeadReport, Saying, WatchedAccounts
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.limits import LimitBook
 from streamer.detection.links import Link
 from streamer.detection.member_table import MemberTable
+from streamer.detection.opinion import Opinion
 from streamer.detection.passing_rate import PassingRate
 from streamer.detection.records import Alert, Decision, Membership
 from streamer.detection.search import Search
 from streamer.detection.settings import DAY_S, HOUR_S, DetectionSettings
 from streamer.detection.union import Grower
-from streamer.detection.verdict import decide
+from streamer.detection.verdict import severity_of
 from streamer.detection.window import Barrier
 
 FORMAT = 2
 MIN_TESTS_PER_DAY = 100.0
 DOUBT_EVERY_S = 6 * HOUR_S
 MAX_TIES_SHOWN = 8
+CONFIRM, DISMISS = "confirm", "dismiss"
+# What was dismissed is news again when it has become so many times as large.
+REOPEN_RATIO = 2
 
 
 class ClusterStage:
@@ -31,14 +36,17 @@ class ClusterStage:
 
     def __init__(self, settings: DetectionSettings, sources: int) -> None:
         self.settings = settings
-        self.clusters = Clusters(settings.alert)
+        self.clusters = Clusters(settings.alert, settings.group.min_accounts)
         self.limits = LimitBook(settings.limit)
         self.alerts = AlertBook(settings, self.limits)
         self._barrier: Barrier[LeadReport] = Barrier(sources)
         self._book = LeadBook(settings)
         self._members = MemberTable()
         self._rate = PassingRate(settings)
-        self._search = Search(settings)
+        self._opinion = Opinion()
+        self._search = Search(settings, self._opinion)
+        self._calibration = Calibration(settings.calibration, settings.window)
+        self._said: list[Saying] = []
         self._tests: list[tuple[int, int]] = []
         self._window_ms = settings.window.window_ms
 
@@ -53,7 +61,10 @@ class ClusterStage:
         return self.alerts.firing
 
     def observe(self, report: LeadReport) -> None:
-        """Take in what one link partition has to say; what it said before is ignored."""
+        """Take in what one link partition, or a person, has to say; what it said before is ignored."""
+        if report.sayings:
+            self._said += [saying for saying in report.sayings if self._opinion.is_new(saying.saying_id)]
+            return
         if not self._barrier.passed(report.partition, report.window):
             says = report.leads or report.watched.account_ids or report.tests or any(report.refused)
             self._barrier.add(report.window, [report] if says else [])
@@ -62,12 +73,27 @@ class ClusterStage:
 
     def advance(self) -> list[Decision]:
         """Decide every window that all link partitions have passed."""
-        decisions: list[Decision] = []
+        decisions = self._heed()
         for window, reports in self._barrier.release():
             decisions += self._rest(window)
             decisions += self._close(window, sorted(reports, key=lambda report: report.partition))
         if self._barrier.closed_through >= 0:
             decisions += self._rest(self._barrier.closed_through + 1)
+        return decisions
+
+    def _heed(self) -> list[Decision]:
+        """Do what people said: learn from it, and end an alert that was dismissed, with its limits."""
+        said, self._said = self._said, []
+        now_ms = (self._barrier.closed_through + 1) * self._window_ms
+        decisions: list[Decision] = []
+        for saying in said:
+            cluster = self.clusters.by_id.get(f"c-{saying.alert_id[2:]}")
+            if cluster is None:
+                continue
+            self._opinion.learn(cluster.strongest().evidence, confirmed=saying.action == CONFIRM)
+            if saying.action == DISMISS:
+                cluster.quiet_below = REOPEN_RATIO * max(1, len(cluster.accounts))
+                decisions += self.alerts.resolve(cluster, now_ms, f"dismissed by {saying.author}")
         return decisions
 
     def _close(self, window: int, reports: list[LeadReport]) -> list[Decision]:
@@ -85,6 +111,9 @@ class ClusterStage:
         suspects, tests = self._search.look(seeds, self.clusters, grower, window)
         suspects += [self._lone(burst, window) for report in reports for burst in report.bursts]
         self._count_tests(window, tests + sum(report.tests for report in reports))
+        if any(report.tests for report in reports):
+            self._calibration.begin(window)
+        self._calibration.forget(window)
         return self._decide(suspects, window, now_ms)
 
     def _take_accounts(self, watched: WatchedAccounts, window: int, now_ms: int) -> None:
@@ -108,12 +137,12 @@ class ClusterStage:
         account.models = tuple(sorted({*account.models, *self._members.models_of(key)}))
 
     def _take_hand_offs(self, window: int, reports: list[LeadReport]) -> list[HandOff]:
-        """Take in hand-offs but for those within one organization, whose own affair they are.
+        """Take in hand-offs but for those within one organization or one place, whose own affair they are.
 
         What clusters do is not learned as something that happens by chance.
         """
         told = sorted({passed for report in reports for passed in report.hand_offs})
-        found = [passed for passed in told if not self._within_one_organization(passed)]
+        found = [passed for passed in told if not self._is_own_affair(passed)]
         for passed in found:
             self._book.pass_on(passed, window)
         free = [p for p in found if p.giver not in self.clusters.of_account and p.taker not in self.clusters.of_account]
@@ -121,48 +150,78 @@ class ClusterStage:
         self._rate.learn(window, refused, len(free))
         return found
 
-    def _within_one_organization(self, passed: HandOff) -> bool:
-        owners = self._members.of((passed.giver, passed.taker))["organization"]
-        return len(owners) > 1 and bool(owners[0] == owners[1] != 0)
+    def _is_own_affair(self, passed: HandOff) -> bool:
+        """Whether two accounts have an organization, a device, an address or a card in common."""
+        rows = self._members.of((passed.giver, passed.taker))
+        owners, places = rows["organization"], rows["place"]
+        if len(rows) < 2:  # noqa: PLR2004 - a giver and a taker
+            return True
+        return bool(owners[0] == owners[1] != 0) or bool(((places[0] == places[1]) & (places[0] != 0)).any())
 
     @staticmethod
     def _lone(burst: Burst, window: int) -> Suspect:
         of = frozenset((burst.key,))
         return Suspect(
-            "account", burst.account_id, window, {burst.key: 1.0}, frozenset(), of, (), [burst.evidence], burst.log10_p
+            "account",
+            burst.account_id,
+            window,
+            {burst.key: 1.0},
+            frozenset(),
+            of,
+            (),
+            [burst.evidence],
+            burst.log10_p,
+            False,
         )
 
     def _decide(self, suspects: Iterable[Suspect], window: int, now_ms: int) -> list[Decision]:
         decisions: list[Decision] = []
-        new: dict[str, list[int]] = {}
-        left: dict[str, list[ClusterAccount]] = {}
+        touched: dict[str, list[ClusterAccount]] = {}
         for suspect in sorted(suspects, key=lambda suspect: (suspect.kind, suspect.log10_p, suspect.name)):
-            if decide(suspect.log10_p, self._tests_per_day(), self.settings.alert).severity is None:
+            claimed = self._claim(suspect, window)
+            if severity_of(claimed.rate, self.settings.alert, is_alarming=claimed.is_alarming) is None:
                 continue
-            names = {key: self._members.name(key) for key in suspect.candidates}
-            cluster, accounts, absorbed = self.clusters.place(suspect, names, now_ms)
-            new.setdefault(cluster.cluster_id, []).extend(accounts)
+            names = {key: self._members.name(key) for key in claimed.candidates}
+            placed = self.clusters.place(claimed, names, now_ms)
+            if placed is None:
+                continue
+            cluster, _, absorbed = placed
+            left = touched.setdefault(cluster.cluster_id, [])
             for other in absorbed:
-                new[cluster.cluster_id] += new.pop(other.cluster_id, [])
+                left += touched.pop(other.cluster_id, [])
                 decisions += self.alerts.resolve(other, now_ms, f"merged into {cluster.cluster_id}")
-            going = cluster.doubt(suspect.doubtful, window, self.settings.window.windows(DOUBT_EVERY_S))
-            left.setdefault(cluster.cluster_id, []).extend(self.clusters.leave(cluster, going))
-        for cluster_id, accounts in new.items():
+            going = cluster.doubt(claimed.doubtful, window, self.settings.window.windows(DOUBT_EVERY_S))
+            left += self.clusters.leave(cluster, going)
+        for cluster_id, left in touched.items():
             cluster = self.clusters.by_id[cluster_id]
             cluster.forget_findings(window - self.settings.window.windows(DAY_S))
-            for key in accounts:
+            for key in cluster.accounts:
                 self._refresh(cluster, key)
-            decisions += self._memberships(cluster, accounts, left.get(cluster_id, []), now_ms)
-            decisions += self.alerts.revise(cluster, self._book, self._tests_per_day(), now_ms)
+            if len(cluster.accounts) >= cluster.quiet_below:
+                decisions += self._memberships(cluster, left, now_ms)
+                decisions += self.alerts.revise(cluster, self._book, now_ms)
         return decisions
 
-    def _memberships(
-        self, cluster: Cluster, accounts: Iterable[int], left: Iterable[ClusterAccount], now_ms: int
-    ) -> list[Decision]:
-        if cluster.kind == "account":
+    def _claim(self, suspect: Suspect, window: int) -> Suspect:
+        """Say how often honest traffic brings such a group: as counted, or by its probability while little is known."""
+        assumed = 10.0 ** max(-300.0, suspect.log10_p) * self._tests_per_day()
+        if suspect.kind == "account":
+            return suspect._replace(rate=assumed)
+        counted = self._calibration.rate(window, -suspect.log10_p)
+        rate = assumed if counted is None else counted
+        alarm = suspect.is_alarming and rate <= self.settings.alert.warning_per_day
+        if not alarm and not self.clusters.overlap(suspect.keys):
+            self._calibration.learn(window, -suspect.log10_p, suspect.keys)
+        return suspect._replace(rate=rate)
+
+    def _memberships(self, cluster: Cluster, left: Iterable[ClusterAccount], now_ms: int) -> list[Decision]:
+        """Name the accounts of a cluster that are not named yet, once it is more than for the record."""
+        strongest = cluster.strongest()
+        if cluster.kind == "account" or not strongest.is_alarming:
             return []
-        families = tuple(sorted(item.family for item in cluster.strongest().evidence))
-        joined = sorted((cluster.accounts[key].account_id, key) for key in set(accounts) & cluster.accounts.keys())
+        families = tuple(sorted(item.family for item in strongest.evidence))
+        joined = sorted((cluster.accounts[key].account_id, key) for key in cluster.accounts.keys() - cluster.named)
+        cluster.named = set(cluster.accounts)
         found: list[Decision] = [
             Membership(
                 name,
@@ -219,6 +278,9 @@ class ClusterStage:
             "book": self._book.snapshot(),
             "members": self._members.snapshot(),
             "rate": self._rate.snapshot(),
+            "calibration": self._calibration.snapshot(),
+            "opinion": self._opinion.snapshot(),
+            "said": [list(saying) for saying in self._said],
             "looked": sorted(self._search.looked.items()),
             "clusters": self.clusters.snapshot(),
             "limits": self.limits.snapshot(),
@@ -235,6 +297,9 @@ class ClusterStage:
         self._book.restore(state["book"])
         self._members.restore(state["members"])
         self._rate.restore(state["rate"])
+        self._calibration.restore(state["calibration"])
+        self._opinion.restore(state["opinion"])
+        self._said = [Saying(*saying) for saying in state["said"]]
         self._search.looked = dict(state["looked"])
         self.clusters.restore(state["clusters"])
         self.limits.restore(state["limits"])
@@ -244,7 +309,7 @@ class ClusterStage:
 
 def report_from(plain: list[Any]) -> LeadReport:
     """Make a report from its plain form."""
-    partition, window, leads, hand_offs, watched, bursts, tests, refused, accounts, idle, last = plain
+    partition, window, leads, hand_offs, watched, bursts, tests, refused, accounts, idle, last, said = plain
     ids, rows, models = watched
     return LeadReport(
         partition,
@@ -258,4 +323,5 @@ def report_from(plain: list[Any]) -> LeadReport:
         accounts,
         idle,
         last,
+        [Saying(*saying) for saying in said],
     )

@@ -79,11 +79,15 @@ class Lead(NamedTuple):
 
 
 class HandOff(NamedTuple):
-    """A request that was refused at one account and sent by another within seconds; keys of accounts, time in ms."""
+    """A request that was refused at one account and sent by another within seconds; keys of accounts, times in ms.
+
+    `after_ms` is how long after the refusal it was sent at `at_ms`.
+    """
 
     giver: int
     taker: int
     at_ms: int
+    after_ms: int
     by_shape: bool
 
 
@@ -108,10 +112,21 @@ class Burst(NamedTuple):
     evidence: EvidenceItem
 
 
+class Saying(NamedTuple):
+    """One thing that a person said: `confirm` or `dismiss` an alert; `saying_id` tells a repeat."""
+
+    saying_id: str
+    action: str
+    alert_id: str
+    author: str
+    reason: str
+
+
 class LeadReport(NamedTuple):
     """All that one link partition has to say of one window; `tests` counts the groups that were judged in it.
 
-    `refused` counts the refused requests of the whole population with and without a prompt's hash.
+    `refused` counts the refused requests of the whole population with and without a prompt's hash. What people said
+    comes in reports of no window, which are nobody's progress (`last` is False).
     """
 
     partition: int
@@ -125,6 +140,7 @@ class LeadReport(NamedTuple):
     accounts: int = 0
     idle: bool = False
     last: bool = True
+    sayings: list[Saying] = []  # noqa: RUF012
 
 
 def split(report: WindowReport, link_partitions: int, shards: int) -> list[WindowReport]:

@@ -1,7 +1,7 @@
 """How improbable is this group of accounts, taken together?
 
 Each account's features come as normal scores against the lagged population. A group is judged by families that do not
-follow from one another; what formed the group is no evidence about it. Two of the families, evenness and hand-offs, are
+follow from one another; what formed the group is no evidence about it. Evenness, hand-offs and how quick they are, are
 traces of control (a scheduler behind many accounts); the others follow from common cause as well. The probability of a
 group combines all families that were tested; its evidence lists those that speak.
 """
@@ -21,26 +21,37 @@ from streamer.detection.profile import PROFILE, Feature, Rows
 from streamer.detection.settings import GroupSettings
 
 MIN_FAMILIES = 2
+CONTROL = ("evenness", "hand_off", "failover")
 FORMED_BY = {"signup_cohort": "newness"}
 TYPICAL_DEVIATIONS = 3.5
 VOLUME_BINS_PER_OCTAVE = 8
 FLOOR_LOG10 = -300.0
 TINY = 1e-280
+# No delay is taken as less likely than this: clocks are not that exact.
+QUICKEST = 0.02
 Column = npt.NDArray[np.float64]
 
 
 class Judgement(NamedTuple):
-    """What a group test found: the evidence that counts, and the probability of all families taken together."""
+    """What a group test found: the evidence that speaks, and the probability of all families taken together.
+
+    `is_alarming` says that two families speak, at least one of them a clear trace of control.
+    """
 
     evidence: list[EvidenceItem]
     log10_p: float
+    is_alarming: bool
 
 
 class Passing(NamedTuple):
-    """Hand-offs within a group: how many were seen, and how many chance alone would bring."""
+    """Hand-offs within a group: how many were seen, how many chance alone would bring, and how quick they were.
+
+    `quickness` has, of each, the share of the time allowed that passed before it.
+    """
 
     seen: int
     expected: float
+    quickness: tuple[float, ...] = ()
 
 
 def log10_of(p: float) -> float:
@@ -168,6 +179,20 @@ def hand_off(passing: Passing) -> EvidenceItem | None:
     return EvidenceItem("hand_off", statement, float(passing.seen), round(passing.expected, 4), log10_p)
 
 
+def failover(passing: Passing, hand_off_s: int) -> EvidenceItem | None:
+    """Test whether refused requests go on as quickly as a program goes on: by chance any delay is as likely (Fisher)."""
+    if not passing.quickness:
+        return None
+    shares = sorted(passing.quickness)
+    middle_s = hand_off_s * shares[len(shares) // 2]
+    statement = (
+        f"refused requests went on at other accounts after {middle_s:.1f} s (median of {len(shares)}); by chance it "
+        f"would be {hand_off_s / 2:.0f} s"
+    )
+    log10_p = fisher([math.log10(max(QUICKEST, share)) for share in shares])
+    return EvidenceItem("failover", statement, round(middle_s, 2), hand_off_s / 2, log10_p)
+
+
 Test = Callable[[Table, GroupSettings], EvidenceItem | None]
 
 
@@ -209,24 +234,33 @@ def is_accountable(table: Table, settings: GroupSettings) -> bool:
     return int(counts.max()) >= settings.organization_ratio * len(table)
 
 
-def judge(table: Table, passing: Passing, link_kinds: Collection[str], settings: GroupSettings) -> Judgement | None:
-    """Test a group; None unless two families speak, at least one of them a clear trace of control."""
+def _as_it_is(_: str) -> float:
+    return 1.0
+
+
+def judge(
+    table: Table,
+    passing: Passing,
+    link_kinds: Collection[str],
+    settings: GroupSettings,
+    weight: Callable[[str], float] = _as_it_is,
+) -> Judgement | None:
+    """Test a group by all families; None where it is too small, or one organization answers for it.
+
+    `weight` says how much a family counts in the probability of all together.
+    """
     if len(table) < settings.min_accounts or is_accountable(table, settings):
         return None
-    of_control = (evenness(table, settings), hand_off(passing))
-    tested = [item for item in of_control if item is not None and item.family not in settings.disabled_families]
-    if not any(item.log10_p <= settings.control_log10_p for item in tested):
-        return None
     formed = {FORMED_BY.get(kind) for kind in link_kinds} if len(link_kinds) == 1 else set()
-    tests = {"rhythm": rhythm, **CAUSE}
-    for family, test in tests.items():
-        if family not in formed and family not in settings.disabled_families:
-            item = test(table, settings)
-            tested += [] if item is None else [item]
-    speaking = sorted((i for i in tested if i.log10_p <= settings.family_log10_p), key=lambda i: i.log10_p)
-    if len(speaking) < MIN_FAMILIES:
+    of_control = [evenness(table, settings), hand_off(passing), failover(passing, settings.hand_off_s)]
+    of_cause = [test(table, settings) for family, test in {"rhythm": rhythm, **CAUSE}.items() if family not in formed]
+    tested = [i for i in (*of_control, *of_cause) if i is not None and i.family not in settings.disabled_families]
+    if not tested:
         return None
-    return Judgement(speaking, fisher([item.log10_p for item in tested]))
+    speaking = sorted((i for i in tested if i.log10_p <= settings.family_log10_p), key=lambda i: i.log10_p)
+    controlled = any(i.family in CONTROL and i.log10_p <= settings.control_log10_p for i in speaking)
+    log10_p = fisher([weight(item.family) * item.log10_p for item in tested])
+    return Judgement(speaking, log10_p, controlled and len(speaking) >= MIN_FAMILIES)
 
 
 def typicality(table: Table, of: Table | None = None) -> Column:

@@ -11,7 +11,7 @@ from streamer.detection.gathering import Gathering
 from streamer.detection.links import prompt_keys
 from streamer.detection.open_window import BY_SHAPE
 from streamer.detection.profile import Rows
-from streamer.detection.settings import LinkSettings, WindowSettings
+from streamer.detection.settings import DetectionSettings
 from streamer.detection.sightings import ACCOUNT_MASK, NOBODY, Sightings
 
 MAX_TAKERS = 3
@@ -24,8 +24,10 @@ class HandOffs:
     shows nothing.
     """
 
-    def __init__(self, settings: LinkSettings, window: WindowSettings, partition: int, partitions: int) -> None:
-        self._settings = settings
+    def __init__(self, everything: DetectionSettings, partition: int, partitions: int) -> None:
+        self._settings = settings = everything.link
+        window = everything.window
+        self._within_ms = everything.group.hand_off_s * 1000
         self._window_ms = window.window_ms
         self._epoch_windows = window.windows(settings.sighting_memory_s)
         self._partition, self._partitions = np.uint64(partition), np.uint64(partitions)
@@ -70,7 +72,7 @@ class HandOffs:
         known = {int(np.uint64(account) & ACCOUNT_MASK) for account, _ in turned_away} | {int(NOBODY)}
         if not known.issuperset(before):
             return []
-        within_ms = self._settings.hand_off_s * 1000
+        within_ms = self._within_ms
         found = []
         for taker, row in zip(accounts, prompts, strict=True):
             taken_ms = start_ms + int(row["first_ms"])
@@ -80,13 +82,13 @@ class HandOffs:
                 if giver != taker and at_ms <= taken_ms <= at_ms + within_ms
             ]
             if givers:
-                _, giver = max(givers)
-                found.append(HandOff(giver, taker, taken_ms, int(row["kind"]) == BY_SHAPE))
+                refused_ms, giver = max(givers)
+                found.append(HandOff(giver, taker, taken_ms, taken_ms - refused_ms, int(row["kind"]) == BY_SHAPE))
         return found
 
     def _remember(self, refused: Rows, accounts: list[int], start_ms: int) -> None:
         """Keep what was refused so late that the next window may take it up."""
-        from_ms = self._window_ms - self._settings.hand_off_s * 1000
+        from_ms = self._window_ms - self._within_ms
         self._open = {}
         for account, row in zip(accounts, refused, strict=True):
             if row["refused_ms"] >= from_ms:

@@ -25,14 +25,19 @@ class _Facts(NamedTuple):
     stratum: int
     organization: int
     created_ms: int
+    place: tuple[int, int, int]
     links: Ints
 
 
 class Who(NamedTuple):
-    """What is known of each account of a window, side by side, and who uses which of the `links`."""
+    """What is known of each account of a window, side by side, and who uses which of the `links`.
+
+    `place` has the keys of a device, an address and a card, 0 where there is none: shape (accounts, 3).
+    """
 
     stratum: Ints
     organization: Ints
+    place: Ints
     created_ms: Ints
     links: list[Link]
     uses: Rows
@@ -57,6 +62,11 @@ class Identities:
             self._other if identity.plan is None else self._strata.get(identity.plan, self._other),
             stable_key("organization", identity.organization_id) if identity.organization_id else 0,
             identity.account_created_ms or 0,
+            (
+                stable_key("device", identity.device_id) if identity.device_id else 0,
+                stable_key("address", identity.client_ip) if identity.client_ip else 0,
+                stable_key("payment", identity.payment_fingerprint) if identity.payment_fingerprint else 0,
+            ),
             np.array(links, dtype=np.int64),
         )
 
@@ -91,11 +101,13 @@ class Identities:
         earliest = np.minimum.reduceat(created, starts)
         # A plan that is named goes before one that is not.
         plan = np.maximum.reduceat(np.where(stratum == self._other, 0, stratum), starts)
+        place = np.array([fact.place for fact in facts], dtype=np.uint64)[said]
         kept = np.arange(len(owner)) - starts[owner] < MAX_IDENTITIES
         links, uses = self._uses(owner[kept], said[kept], facts)
         return Who(
             np.where(plan == 0, self._other, plan),
             np.maximum.reduceat(organization, starts),
+            np.maximum.reduceat(place, starts, axis=0),
             np.where(earliest == np.iinfo(np.int64).max, 0, earliest),
             links,
             uses,

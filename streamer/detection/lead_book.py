@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable
 from typing import Any, NamedTuple
 
 from streamer.detection.evidence import HandOff, Lead
-from streamer.detection.links import Link
+from streamer.detection.links import IDENTITY, Link
 from streamer.detection.settings import DetectionSettings
 
 FORGET_EVERY = 6
@@ -90,13 +90,21 @@ class LeadBook:
                 within += count if other in some else 0
         return total - within // 2
 
+    def within(self, accounts: frozenset[int]) -> list[HandOff]:
+        """Give the hand-offs among accounts, in the order they came."""
+        return [found for _, found in self.hand_offs if found.giver in accounts and found.taker in accounts]
+
     def passers(self, accounts: frozenset[int]) -> list[int]:
         """Give those of some accounts that passed a request to another of them, or took one over."""
         return sorted(key for key in accounts if not accounts.isdisjoint(self._partners.get(key, ())))
 
-    def passing_accounts(self) -> set[int]:
-        """Give all accounts that took part in a hand-off."""
-        return set(self._partners)
+    def untied_passers(self) -> set[int]:
+        """Give the accounts that took part in a hand-off and have no identity in common with anybody."""
+        return {
+            key
+            for key in self._partners
+            if not any(self.ties[tie].lead.link.kind in IDENTITY for tie in self._of_account.get(key, ()))
+        }
 
     def count(self, key: int, accounts: Container[int]) -> int:
         """Count how many of some accounts are on a link value, as far as it is remembered."""

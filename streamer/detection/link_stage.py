@@ -49,7 +49,7 @@ class LinkStage:
         self.partitions = partitions
         self.late_rows = 0
         self._index = LinkIndex(settings.link, settings.window, partition, partitions)
-        self._hand_offs = HandOffs(settings.link, settings.window, partition, partitions)
+        self._hand_offs = HandOffs(settings, partition, partitions)
         self._members = MemberTable()
         self._watched: dict[int, int] = {}
         self._barrier: Barrier[ActiveAccounts] = Barrier(sources)

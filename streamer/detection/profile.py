@@ -54,6 +54,7 @@ ROW = np.dtype(
     [
         ("key", "<u8"),
         ("organization", "<u8"),
+        ("place", "<u8", (3,)),
         ("first_seen_ms", "<i8"),
         ("total_requests", "<i8"),
         ("total_output_tokens", "<i8"),

@@ -11,12 +11,14 @@ from streamer.detection.evidence import HandOff, Lead
 from streamer.detection.group import judge, typicality
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.links import BINDING, Link
+from streamer.detection.opinion import Opinion
 from streamer.detection.settings import HOUR_S, DetectionSettings
-from streamer.detection.union import Grower, Union
+from streamer.detection.union import PASSER_SUPPORT, Grower, Union
 
 SEEDS_PER_WINDOW = 8
 REST_S = HOUR_S
 HANDED = "hand_off"
+AGAIN = "again"
 # An account is in doubt beyond twice the distance within which one is named: naming should not swing.
 FAR = -1.0
 
@@ -34,8 +36,9 @@ class Seed(NamedTuple):
 class Search:
     """Chooses seeds and judges what grows from them; an account that was just looked at rests for an hour."""
 
-    def __init__(self, settings: DetectionSettings) -> None:
+    def __init__(self, settings: DetectionSettings, opinion: Opinion) -> None:
         self._settings = settings
+        self._opinion = opinion
         self._rest_windows = settings.window.windows(REST_S)
         self.looked: dict[int, int] = {}
 
@@ -57,13 +60,18 @@ class Search:
         ]
         passed = list(hand_offs)
         if passed:
-            loose = frozenset(key for key in book.passing_accounts() if key not in clusters.of_account)
+            loose = frozenset(key for key in book.untied_passers() if key not in clusters.of_account)
             if len(loose) >= settings.min_accounts:
                 found.append(Seed(HANDED, loose, (), -1.0, urgent=True))
             found += [
                 Seed(f"{HANDED}|{min(p.giver, p.taker):016x}", frozenset((p.giver, p.taker)), (), -2.0, urgent=True)
                 for p in passed
             ]
+        found += [
+            Seed(f"{AGAIN}|{cluster.cluster_id}", frozenset(cluster.accounts), (), 0.0, urgent=False)
+            for cluster in clusters.by_id.values()
+            if cluster.kind == "cluster" and cluster.strongest().is_alarming
+        ]
         return sorted(found, key=lambda seed: (seed.log10_p, seed.name, sorted(seed.keys)))
 
     def look(self, seeds: Iterable[Seed], clusters: Clusters, grower: Grower, window: int) -> tuple[list[Suspect], int]:
@@ -99,12 +107,19 @@ class Search:
     def _judge(self, seed: Seed, union: Union, window: int) -> Suspect | None:
         settings = self._settings.group
         kinds = {link.kind for link in union.links} or {HANDED}
-        found = judge(union.table, union.passing, kinds, settings)
+        found = judge(union.table, union.passing, kinds, settings, self._opinion.weight)
         if found is None:
             return None
         fit = typicality(union.table, union.core).tolist()
         keys = union.table.rows["key"].tolist()
-        candidates = {key: round(score, 4) for key, score in zip(keys, fit, strict=True) if score > 0}
+        held = [union.support.get(key, 0) for key in keys]
+        # Who has one attribute in common with a union that has more in common is a bystander.
+        needed = min(PASSER_SUPPORT, sorted(held)[len(held) // 2])
+        candidates = {
+            key: round(score, 4)
+            for key, score, ties in zip(keys, fit, held, strict=True)
+            if score > 0 and ties >= needed
+        }
         if len(candidates) < settings.min_accounts:
             return None
         doubtful = frozenset(key for key, score in zip(keys, fit, strict=True) if score < FAR)
@@ -119,4 +134,5 @@ class Search:
             tuple(union.links),
             found.evidence,
             log10_p,
+            is_alarming=found.is_alarming,
         )

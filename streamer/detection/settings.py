@@ -75,7 +75,6 @@ class LinkSettings:
     judge_growth_ratio: float = 0.5
     tie_accounts: int = 60
     prompt_slots: int = 16_384
-    hand_off_s: int = 120
     watch_s: int = 3 * DAY_S
     disabled_kinds: tuple[str, ...] = ()
 
@@ -94,12 +93,25 @@ class GroupSettings:
     rhythm_correlation: float = 0.10
     cause_correlation: float = 0.30
     lead_log10_p: float = -1.0
-    control_log10_p: float = -4.0
-    family_log10_p: float = -2.0
+    control_log10_p: float = -3.0
+    family_log10_p: float = -1.3
     organization_ratio: float = 0.80
+    hand_off_s: int = 120
     hand_off_memory_s: int = 2 * DAY_S
     tie_overlap: int = 2
     disabled_families: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationSettings:
+    """How the rate of false alarms is counted on what is no alarm: for how long, and how far behind."""
+
+    memory_s: int = 7 * DAY_S
+    lag_s: int = DAY_S
+    warm_up_s: int = 2 * DAY_S
+    same_group_s: int = 2 * DAY_S
+    tail_groups: int = 10
+    min_excess: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +120,7 @@ class AlertSettings:
 
     critical_per_day: float = 0.01
     warning_per_day: float = 0.1
-    info_per_day: float = 1.0
+    info_per_day: float = 0.1
     account_min_requests: int = 200
     account_excess_ratio: float = 4.0
     account_warning_ratio: float = 16.0
@@ -151,5 +163,6 @@ class DetectionSettings:
     reference: ReferenceSettings = field(default_factory=ReferenceSettings)
     link: LinkSettings = field(default_factory=LinkSettings)
     group: GroupSettings = field(default_factory=GroupSettings)
+    calibration: CalibrationSettings = field(default_factory=CalibrationSettings)
     alert: AlertSettings = field(default_factory=AlertSettings)
     limit: LimitSettings = field(default_factory=LimitSettings)

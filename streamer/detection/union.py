@@ -21,7 +21,9 @@ from streamer.detection.settings import DetectionSettings
 
 MAX_ROUNDS = 4
 MAX_TRIALS = 40
+MAX_ADJACENT = 150
 SLACK = 0.05
+PASSER_SUPPORT = 2
 MAX_NEW_RATIO = 0.67
 _VOLUME = PROFILE.index(Feature.VOLUME)
 Keys = frozenset[int]
@@ -30,7 +32,8 @@ Keys = frozenset[int]
 class Union(NamedTuple):
     """Accounts that belong together by ties; `trials` is how many ties were tried in its making.
 
-    `core` holds those that handed a request to another of them, or took one over, where there are enough.
+    `core` holds those that handed a request to another of them, or took one over, where there are enough; `support`
+    counts what holds an account in it.
     """
 
     table: Table
@@ -38,6 +41,7 @@ class Union(NamedTuple):
     passing: Passing
     links: list[Link]
     trials: int
+    support: dict[int, int]
 
 
 class _Facts(NamedTuple):
@@ -46,7 +50,6 @@ class _Facts(NamedTuple):
     volume: int
     usual: float
     refused: int
-    organization: int
 
 
 class _State(NamedTuple):
@@ -92,33 +95,50 @@ class Grower:
                 tie = self._book.ties[key]
                 on_it = self._fresh(tie.keys)
                 more = on_it - state.keys
-                tied = self._with(state, frozenset(), on_it)
-                trial = self._with(tied, more, on_it)
+                state = state._replace(tied=state.tied | (on_it & state.keys))
                 if more:
                     trials += 1
-                    if trial.strength > tied.strength + SLACK or not self._fits(state.keys, more, tie, len(on_it)):
+                    before_it = self._strength(state)
+                    trial = self._with(state, more, on_it)
+                    if trial.strength > before_it + SLACK or not self._fits(state.keys, more, tie, len(on_it)):
                         continue
-                state = trial
+                    state = trial
                 used[key] = tie.lead.link
             state = self._with(state, self._fitting_partners(state.keys), frozenset())
             if state.keys == before:
                 break
         table = Table(self._members.of(sorted(state.keys)))
-        return Union(table, self._core(state.keys), self._passing(state), list(used.values()), trials)
+        passing = self._passing(state)
+        if passing.seen:
+            within_ms = self._settings.group.hand_off_s * 1000
+            passed = self._book.within(state.keys)
+            passing = passing._replace(quickness=tuple(min(1.0, found.after_ms / within_ms) for found in passed))
+        support = self._support(state.keys, used)
+        return Union(table, self._core(state.keys), passing, list(used.values()), trials, support)
+
+    def _support(self, keys: Keys, used: Iterable[int]) -> dict[int, int]:
+        """Count what holds each account in the union: its ties; having passed a request on is as much as two."""
+        support = Counter(key for link in used for key in self._book.ties[link].keys if key in keys)
+        support.update(dict.fromkeys(self._book.passers(keys), PASSER_SUPPORT))
+        return dict(support)
 
     def _on(self, links: Iterable[int]) -> Keys:
         return frozenset(key for link in links for key in self._book.ties[link].keys)
 
     def _adjacent(self, keys: Keys, used: dict[int, Link]) -> list[int]:
-        """Give the ties that overlap enough, those that overlap most first."""
+        """Give the ties that overlap enough, those that overlap most first.
+
+        For an identity, one account is enough if it passed a request to another of the union, or took one over.
+        """
         enough = self._settings.group.tie_overlap
         ties = self._book.ties
+        passing = self._book.overlapping(self._book.passers(keys))
         found = [
             (-count / len(ties[key].keys), key)
             for key, count in self._book.overlapping(keys).items()
-            if count >= enough and key not in used
+            if key not in used and (count >= enough or (passing[key] and ties[key].lead.link.kind in IDENTITY))
         ]
-        return [key for _, key in sorted(found)]
+        return [key for _, key in sorted(found)[:MAX_ADJACENT]]
 
     def _fits(self, keys: Keys, more: Keys, tie: Tie, on_it: int) -> bool:
         """Whether accounts of a tie may join: most must be as typical of the union as its own accounts are.
@@ -154,7 +174,7 @@ class Grower:
             self._known.update(dict.fromkeys(unknown))
             rows = self._members.of(unknown)
             rows = rows[rows["window"] > self._oldest]
-            columns = (rows["bins"][:, _VOLUME], rows["usual"], rows["refused"], rows["organization"])
+            columns = (rows["bins"][:, _VOLUME], rows["usual"], rows["refused"])
             facts = map(_Facts, *(column.tolist() for column in columns))
             self._known.update(zip(rows["key"].tolist(), facts, strict=True))
         return frozenset(key for key in wanted if self._known[key] is not None)
@@ -177,13 +197,9 @@ class Grower:
         return grown._replace(strength=self._strength(grown))
 
     def _strength(self, state: _State) -> float:
-        """Give the log10 probability of the traces of control; a group that one organization answers for has none."""
+        """Give the log10 probability of the traces of control."""
         settings = self._settings.group
         count = len(state.keys)
-        owners = Counter(fact.organization for key in state.keys if (fact := self._known[key]) is not None)
-        del owners[0]
-        if owners and max(owners.values()) >= settings.organization_ratio * count:
-            return 0.0
         even = 0.0
         if count >= settings.min_accounts and state.usual == state.usual:
             squares = state.squares - state.volume * state.volume / count + (count - 1) / 12

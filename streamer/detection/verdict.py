@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from streamer.detection.evidence import EvidenceItem
 from streamer.detection.settings import AlertSettings
 
@@ -19,30 +17,19 @@ LINK_WORDS = {
 }
 
 
-class Verdict(NamedTuple):
-    """What is claimed: the rate at which chance alone would raise this, per day, and the severity it deserves."""
+def severity_of(rate: float, settings: AlertSettings, *, is_alarming: bool) -> str | None:
+    """Give the severity that a rate of false alarms a day deserves; only what is alarming is more than a record.
 
-    false_alarm_rate: float
-    severity: str | None
-
-
-def decide(log10_p: float, tests_per_day: float, settings: AlertSettings) -> Verdict:
-    """Compare the expected number of such findings a day on benign traffic with what each severity may cost.
-
-    >>> decide(-9.0, 1000.0, AlertSettings()).severity
-    'critical'
-    >>> decide(-1.0, 1000.0, AlertSettings()).severity is None
+    >>> severity_of(1e-4, AlertSettings(), is_alarming=True), severity_of(1e-4, AlertSettings(), is_alarming=False)
+    ('critical', 'info')
+    >>> severity_of(7.0, AlertSettings(), is_alarming=True) is None
     True
     """
-    rate = 10.0 ** max(-300.0, log10_p) * max(1.0, tests_per_day)
-    for severity, allowed in (
-        ("critical", settings.critical_per_day),
-        ("warning", settings.warning_per_day),
-        ("info", settings.info_per_day),
-    ):
-        if rate <= allowed:
-            return Verdict(rate, severity)
-    return Verdict(rate, None)
+    if is_alarming and rate <= settings.critical_per_day:
+        return "critical"
+    if is_alarming and rate <= settings.warning_per_day:
+        return "warning"
+    return "info" if rate <= settings.info_per_day else None
 
 
 def more_severe(one: str, other: str) -> str:

@@ -17,6 +17,19 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _Record = TypeVar("_Record", bound=msgspec.Struct)
 
 
+class EvidenceRecord(msgspec.Struct, frozen=True, gc=False):
+    """One finding of an alert: its family, and how improbable it is."""
+
+    family: str
+    log10_p: float = 0.0
+
+
+class LinkRecord(msgspec.Struct, frozen=True, gc=False):
+    """A value that binds a cluster, as far as it is counted: its kind."""
+
+    kind: str
+
+
 class AlertRevision(msgspec.Struct, frozen=True, gc=False):
     """One revision of an alert."""
 
@@ -28,15 +41,21 @@ class AlertRevision(msgspec.Struct, frozen=True, gc=False):
     accounts: list[str]
     cluster_id: str | None = None
     revision: int = 1
+    detected_at: datetime | None = None
+    account_count: int | None = None
+    false_alarm_rate: float | None = None
+    evidence: list[EvidenceRecord] = []
+    links: list[LinkRecord] = []
 
 
 class MembershipRecord(msgspec.Struct, frozen=True, gc=False):
-    """An account in a cluster."""
+    """An account in a cluster, or no longer."""
 
     account_id: str
     cluster_id: str
     since: datetime
     status: str = "member"
+    evidence: list[str] = []
 
 
 class LimitRecord(msgspec.Struct, frozen=True, gc=False):

@@ -49,3 +49,15 @@ class Truth:
         counts = Counter(self.campaign_of(account) for account in accounts).most_common(2)
         tie = len(counts) > 1 and counts[0][1] == counts[1][1]
         return None if not counts or tie else counts[0][0]
+
+    def honest_lead(self, accounts: Iterable[str]) -> bool:
+        """Whether no campaign has more of these accounts than all honest people together; so too if there are none."""
+        counts = Counter(self.campaign_of(account) for account in accounts)
+        honest = counts.pop(None, 0)
+        return not counts or honest >= max(counts.values())
+
+    def most_frequent_class(self, accounts: Iterable[str]) -> str:
+        """The class that most of the honest people among these accounts are of."""
+        honest = sorted(account for account in accounts if self.campaign_of(account) is None)
+        classes = Counter(map(self.class_of, honest)).most_common(1)
+        return classes[0][0] if classes else "nobody"

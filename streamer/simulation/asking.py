@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy.special import ndtr
 
 from streamer.simulation import tokens
 from streamer.simulation.catalogue import LANGUAGES, MODELS, STACKS
+from streamer.simulation.habits import Habits
 from streamer.simulation.identity import DAY_MS
-from streamer.simulation.prompts import Prompts
+from streamer.simulation.prompts import Prompts, flipped
 from streamer.simulation.randomness import Integers, Reals, Words, mix, normal, pick, uniform
 from streamer.simulation.requests import REQUEST, Requests
 
 if TYPE_CHECKING:
+    from streamer.simulation.gateway import Failover
     from streamer.simulation.identity import Accounts
     from streamer.simulation.surroundings import Surroundings
     from streamer.simulation.traits import Content
@@ -30,17 +32,19 @@ _LOYALTY: Final = 0.85
 _SYSTEMS: Final = ("web", "tool", "own", "group", "none")
 
 
-class Failover(Protocol):
-    """Who takes over a request that was turned away."""
-
-    def __call__(self, rng: np.random.Generator, who: Integers, time_ms: Integers) -> Integers:
-        """Accounts (of the same population) that send the request again; may be the same ones."""
-
-
 class Asker:
     """Writes the requests of one population. `who` is an index into `accounts`; `first` is that of the world."""
 
-    def __init__(self, accounts: Accounts, content: Content, salt: int, first: int, surroundings: Surroundings) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        content: Content,
+        salt: int,
+        first: int,
+        surroundings: Surroundings,
+        *,
+        people: bool = True,
+    ) -> None:
         self._accounts = accounts
         self._content = content
         self._salt = salt
@@ -61,13 +65,18 @@ class Asker:
             [content.system.get(name, 0.0) for name in _SYSTEMS], uniform(mix(salt, 16, index))
         ).astype(np.int8)
         self._trouble = np.exp(0.8 * normal(mix(salt, 17, index))).astype(np.float32)
+        self._habits = Habits(content, salt, len(accounts), surroundings.variety if people else 0.0)
+
+    def mean_turns(self) -> Reals:
+        """Expected number of requests of a conversation, by account."""
+        return self._habits.mean_turns
 
     def requests(
         self, rng: np.random.Generator, who: Integers, start_ms: Integers, failover: Failover | None = None
     ) -> Requests:
         """All requests of the conversations that `who` starts at `start_ms`, retries included, in no order."""
         content = self._content
-        count = tokens.turns(content.turns_mu, content.turns_sigma, rng.standard_normal(len(who)))
+        count = tokens.turns(self._habits.turns_mu[who], content.turns_sigma, rng.standard_normal(len(who)))
         conversation = np.repeat(np.arange(len(who)), count)
         first_row = np.cumsum(count) - count
         turn = np.arange(len(conversation)) - np.repeat(first_row, count)
@@ -77,7 +86,7 @@ class Asker:
         rows["place"] = (rng.random(len(who)) < self._accounts.second_share[who])[conversation]
         self._lengths(rng, rows, owner, conversation, turn)
         self._circumstances(rng, rows, owner, conversation, turn)
-        self._timing(rng, rows, start_ms, conversation, turn)
+        self._timing(rng, rows, owner, start_ms[conversation], turn)
         self._models(rng, rows, owner)
         rows["simhash"] = self._prompts.draw(rng, owner, self._accounts.group[owner], rows["language"], turn)
         self._attribute(rows, owner)
@@ -99,7 +108,7 @@ class Asker:
             quantile = ndtr(0.5 * person + 0.5 * talk + np.sqrt(0.5) * rng.standard_normal(len(rows)) + shift)
             rows[column] = (tokens.input_tokens if column == "input" else tokens.output_tokens)(kind, quantile)
         share = tokens.cached_ratio(rng.random(len(rows)))
-        warm = (turn > 0) | (rng.random(len(rows)) < 0.2)  # noqa: PLR2004 - a long system prompt can be cached already
+        warm = (turn > 0) | (rng.random(len(rows)) < self._habits.warm_ratio[owner])
         rows["cached"] = np.where(warm, share * np.where(turn > 0, 1.0, 0.3) * rows["input"], 0)
 
     def _circumstances(
@@ -111,10 +120,11 @@ class Asker:
         rows["capability"] = np.where((rng.random(conversations) < content.focus)[conversation], own, other)
         if content.languages:
             spoken = np.array([LANGUAGES.index(name) for name in content.languages])
-            language = spoken[rng.integers(0, len(spoken), conversations)][conversation]
+            language = spoken[pick(1 / np.arange(1, len(spoken) + 1), rng.random(conversations))][conversation]
         else:
             language = self._accounts.language[owner]
-        rows["language"] = np.where((rng.random(conversations) < content.own_language)[conversation], language, 0)
+        language = np.where((rng.random(conversations) < content.own_language)[conversation], language, 0)
+        rows["language"] = self._habits.languages(rng, language, owner, conversation)
         # Some programs set the same parameters every time, others do so by the task.
         fickle = (rng.random(conversations) < 0.6 * uniform(mix(self._salt, 22, owner[turn == 0])) ** 2)[conversation]
         other_limit = self._limits[pick(self._limit_weights, rng.random(conversations))][conversation]
@@ -128,17 +138,18 @@ class Asker:
             rows["end_user"] = mix(self._salt, 21, owner, rank)
 
     def _timing(
-        self, rng: np.random.Generator, rows: Requests, start_ms: Integers, conversation: Integers, turn: Integers
+        self, rng: np.random.Generator, rows: Requests, owner: Integers, start_ms: Integers, turn: Integers
     ) -> None:
         content = self._content
         first_token = 350 * np.exp(0.5 * rng.standard_normal(len(rows))) + 0.04 * rows["input"]
         # The model is chosen after the time is known; its speed is added there.
         rows["duration_ms"] = np.minimum(first_token, 2_000_000)
-        pause_ms = 1000 * np.exp(content.pause_mu + content.pause_sigma * rng.standard_normal(len(rows)))
+        pause_mu = self._habits.pause_mu[owner]
+        pause_ms = 1000 * np.exp(pause_mu + content.pause_sigma * rng.standard_normal(len(rows)))
         pause_ms = np.minimum(pause_ms, 7_200_000.0) + rows["output"] * 5.0
         elapsed = np.cumsum(np.where(turn > 0, pause_ms, 0.0))
-        begins = elapsed[turn == 0]
-        rows["time_ms"] = start_ms[conversation] + (elapsed - begins[conversation]).astype(np.int64)
+        begins = np.repeat(elapsed[turn == 0], np.diff(np.append(np.flatnonzero(turn == 0), len(turn))))
+        rows["time_ms"] = start_ms + (elapsed - begins).astype(np.int64)
 
     def _models(self, rng: np.random.Generator, rows: Requests, owner: Integers) -> None:
         model = np.where(
@@ -159,7 +170,7 @@ class Asker:
         """Fill what hangs on the account that sends the request, and not on the request."""
         stack = self._accounts.stack[owner, rows["place"]]
         rows["account"] = owner + self._first
-        rows["system"] = self._system(owner, stack)
+        rows["system"] = self._system(owner, stack, self._habits.project(owner, rows["session"]))
         choice = uniform(mix(self._salt, 23, owner))
         own_tools = mix(self._salt, 24, owner)
         common = np.where(_IS_PAGE[stack], mix(7, stack * 0), mix(8, _TOOL_PROMPT[stack]))
@@ -167,7 +178,7 @@ class Asker:
         own = np.where(_IS_PAGE[stack], 0.0, np.where(_IS_TOOL[stack], 1.0, 0.35))
         rows["tools"] = np.where(choice < usual, common, np.where(choice < own, own_tools, 0))
 
-    def _system(self, owner: Integers, stack: Integers) -> Words:
+    def _system(self, owner: Integers, stack: Integers, project: Integers) -> Words:
         kind = self._system_kind[owner].copy()
         page, tool = _IS_PAGE[stack], _IS_TOOL[stack]
         bare = uniform(mix(self._salt, 25, owner)) < 0.4  # noqa: PLR2004 - programs without a system prompt
@@ -177,7 +188,9 @@ class Asker:
         hashed = np.zeros(len(owner), dtype=np.uint64)
         hashed[kind == web] = mix(3, 0)[0]
         hashed = np.where(kind == of_tool, mix(4, _TOOL_PROMPT[stack]), hashed)
-        hashed = np.where(kind == own, mix(self._salt, 26, owner), hashed)
+        written = mix(self._salt, 26, owner)
+        written = np.where(project > 0, mix(written, project), written)
+        hashed = np.where(kind == own, written, hashed)
         return np.where(kind == group, mix(self._salt, 27, self._accounts.group[owner]), hashed)
 
     def _answers(
@@ -197,9 +210,7 @@ class Asker:
             )
             rows["time_ms"] += (wait_ms + 200).astype(np.int64)
             if failover is not None:
-                owner = failover(rng, owner, rows["time_ms"])
-                rows["place"] = 0
-                self._attribute(rows, owner)
+                owner = self._handed_over(rng, rows, owner, failover)
             rows["status"] = self._statuses(rng, rows, owner)
             every.append(rows)
             owners.append(owner)
@@ -210,6 +221,17 @@ class Asker:
         done["reasoning"][refused & (done["reasoning"] > 0)] = 0
         done["duration_ms"][refused] = rng.integers(8, 400, int(refused.sum()))
         return done, whose
+
+    def _handed_over(self, rng: np.random.Generator, rows: Requests, owner: Integers, failover: Failover) -> Integers:
+        """Let others send the same rows; returns who they are."""
+        taken = failover(rng, owner, rows["time_ms"])
+        rows["place"] = 0
+        if self._content.retry_flips:
+            rows["simhash"] = flipped(rng, rows["simhash"], self._content.retry_flips)
+        if not self._content.session_follows:
+            rows["session"] = np.where(taken == owner, rows["session"], mix(rows["session"], taken) >> np.uint64(1))
+        self._attribute(rows, taken)
+        return taken
 
     def _statuses(self, rng: np.random.Generator, rows: Requests, owner: Integers) -> Integers:
         trouble = self._trouble[owner]

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
+from streamer.simulation.communities import COMMUNITIES, TOOL_CONTENT
 from streamer.simulation.programs import COMPANY, PROGRAMS
+from streamer.simulation.services import SERVICES
 from streamer.simulation.traits import Content, HonestTraits, Identity
-
-_TOOL_CONTENT: Final = Content(
-    turns_mu=1.3,
-    turns_sigma=1.0,
-    pause_mu=3.2,
-    pause_sigma=1.1,
-    lengths={"code": 0.4, "context": 0.45, "long": 0.15},
-    capabilities=(0.72, 0.18, 0.04, 0.02, 0.0, 0.02, 0.02, 0.0),
-    focus=0.7,
-    repeat_ratio=0.4,
-    system={"tool": 0.93, "own": 0.07},
-    max_tokens={8192: 0.4, 16384: 0.25, 32000: 0.35},
-    streaming=0.95,
-    limited_ratio=0.01,
-)
 
 CLASSES: Final[dict[str, HonestTraits]] = {
     **PROGRAMS,
+    **COMMUNITIES,
+    **SERVICES,
     "individual": HonestTraits(),
     "coding_tool": HonestTraits(
         identity=Identity(stacks={"tool": 1.0}, plans={"subscription": 0.7, "payg": 0.3}, second_place=0.1),
-        content=_TOOL_CONTENT,
+        content=TOOL_CONTENT,
         requests_per_day=16.0,
         requests_sigma=1.2,
         rhythm="business",

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from streamer.simulation.asking import Asker
+from streamer.simulation.gateway import Gateway
 from streamer.simulation.identity import DAY_MS
 from streamer.simulation.randomness import mix, normal, uniform
 from streamer.simulation.requests import nothing
 from streamer.simulation.rhythm import HOUR_MS, hour_of_week, week
-from streamer.simulation.tokens import mean_turns
+from streamer.simulation.timetable import Timetable
 
 if TYPE_CHECKING:
     from streamer.simulation.identity import Accounts
-    from streamer.simulation.randomness import Integers, Reals
+    from streamer.simulation.randomness import Flags, Integers, Reals
     from streamer.simulation.requests import Requests
     from streamer.simulation.surroundings import Surroundings
     from streamer.simulation.traits import HonestTraits
@@ -33,24 +34,28 @@ class Crowd:
         self._traits = traits
         self._salt = salt
         self._week = week(traits.rhythm, traits.weekend)
-        self._asker = Asker(accounts, traits.content, salt, first, surroundings)
+        self._asker = Asker(accounts, traits.content, salt, first, surroundings, people=not traits.balanced)
+        self._gateway = Gateway(accounts.group) if traits.balanced else None
         index = np.arange(len(accounts))
         habit = np.round(1.3 * normal(mix(salt, 51, index)))
         self._east_h: Reals = accounts.east_h + habit
         median = traits.requests_per_day * np.exp(traits.requests_sigma * normal(mix(salt, 52, index)))
         self._mood: Reals = np.ones(len(accounts))
         self._mood_day: Integers = np.full(len(accounts), -1)
-        self._mean_turns = mean_turns(traits.content.turns_mu, traits.content.turns_sigma)
+        self._mean_turns = self._asker.mean_turns()
         self._sessions_per_hour: Reals = median / 24 / self._mean_turns
+        self._timetable = Timetable(self._sessions_per_hour * 24, salt) if traits.rhythm == "scheduled" else None
 
     def requests_per_day(self) -> float:
         """How many requests a day are expected, all accounts together."""
-        return float(self._sessions_per_hour.sum() * 24 * self._mean_turns)
+        return float((self._sessions_per_hour * self._mean_turns).sum() * 24)
 
     def requests_expected(self) -> float:
         """About how many requests there will be, all accounts and days together."""
         active_h = np.maximum(self._accounts.end_ms - self._accounts.start_ms, 0) / HOUR_MS
-        return float((self._sessions_per_hour * active_h).sum() * self._mean_turns)
+        if self._traits.fade_days:
+            active_h = np.minimum(active_h, self._traits.fade_days * 24)
+        return float((self._sessions_per_hour * active_h * self._mean_turns).sum())
 
     def requests(self, rng: np.random.Generator, start_ms: int, hours: int) -> Requests:
         """All requests of the sessions that start in these hours; a session may last beyond them."""
@@ -61,15 +66,25 @@ class Crowd:
             awake = (self._accounts.start_ms < begins + HOUR_MS) & (self._accounts.end_ms > begins)
             if not awake.any():
                 continue
-            count = rng.poisson(self._expected(rng, begins, awake))
-            starters = np.repeat(np.arange(len(count)), count)
+            starters, times = self._starts(rng, begins, awake)
             who.append(starters)
-            when.append(begins + rng.integers(0, HOUR_MS, len(starters)))
+            when.append(times)
         if not who:
             return nothing()
         starters, times = np.concatenate(who), np.concatenate(when)
         present = times >= self._accounts.start_ms[starters]
-        return self._asker.requests(rng, starters[present], times[present])
+        starters, times = starters[present], times[present]
+        if self._gateway is None:
+            return self._asker.requests(rng, starters, times)
+        return self._asker.requests(rng, self._gateway.spread(rng, starters), times, self._gateway.sibling)
+
+    def _starts(self, rng: np.random.Generator, begins: int, awake: Flags) -> tuple[Integers, Integers]:
+        """Accounts and start times of the sessions of one hour."""
+        if self._timetable is not None:
+            return self._timetable.starts(rng, begins, awake)
+        count = rng.poisson(self._expected(rng, begins, awake))
+        starters = np.repeat(np.arange(len(count)), count)
+        return starters, begins + rng.integers(0, HOUR_MS, len(starters))
 
     def _mood_of(self, local_day: Integers) -> Reals:
         """How busy everyone is that day, with a mean of one; drawn anew for those whose day has changed."""
@@ -81,12 +96,13 @@ class Crowd:
             self._mood_day[woken] = local_day[woken]
         return self._mood
 
-    def _expected(
-        self, rng: np.random.Generator, begins: int, awake: np.ndarray[tuple[int], np.dtype[np.bool_]]
-    ) -> Reals:
+    def _expected(self, rng: np.random.Generator, begins: int, awake: Flags) -> Reals:
         expected = self._sessions_per_hour * self._week[hour_of_week(begins, self._east_h)] * awake
         local_day = ((begins + self._east_h * HOUR_MS) // DAY_MS).astype(np.int64)
         expected *= self._mood_of(local_day)
         if self._traits.rhythm == "events":
             expected *= rng.gamma(_BURSTY, 1 / _BURSTY, len(expected))
+        if self._traits.fade_days:
+            since_days = np.maximum(begins - self._accounts.start_ms, 0) / DAY_MS
+            expected *= np.exp(-since_days / self._traits.fade_days)
         return expected

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 DAY_MS: Final = 86_400_000
 _NETWORK_COUNTRY: Final = np.array([network.country for network in NETWORKS])
 _NETWORK_KIND: Final = np.array([network.kind for network in NETWORKS])
+IS_HOME: Final = _NETWORK_KIND == "home"
+IS_MOBILE: Final = _NETWORK_KIND == "mobile"
 _NETWORK_WEIGHT: Final = np.array([network.weight for network in NETWORKS])
 _STACK_KIND: Final = np.array([stack.kind for stack in STACKS])
 _STACK_WEIGHT: Final = np.array([stack.weight for stack in STACKS])
@@ -87,7 +89,7 @@ def found_accounts(
     stack = _stacks(traits, members)
     plan = pick([traits.plans.get(name, 0.0) for name in PLANS], uniform(members.draw("plan")))
     mail, mail_own = _mail(traits, members)
-    east, language = _places(country, members)
+    east, language = _places(_homes(traits, members, country), members)
     second = uniform(members.draw("second"))
     place_two = mix(members.salt, 77, np.arange(count))
     pays = (plan != PLANS.index("free")) | ("payment" in members.shared)
@@ -121,6 +123,8 @@ def found_accounts(
 
 def _creation(traits: Identity, members: Membership, begins_ms: Integers, world_ms: tuple[int, int]) -> Integers:
     age = uniform(members.draw("age"))
+    joined = begins_ms - (0.1 * DAY_MS * uniform(members.draw("joined"))).astype(np.int64)
+    just_joined = uniform(members.draw("just joined")) < traits.just_joined
     if traits.signup_spread_days is not None:
         ahead = 1.0 if traits.signup_lead_days else 0.0
         return begins_ms + (
@@ -128,7 +132,7 @@ def _creation(traits: Identity, members: Membership, begins_ms: Integers, world_
         ).astype(np.int64)
     old = world_ms[0] - (-np.log(age) * traits.age_days * DAY_MS).astype(np.int64)
     new = world_ms[0] + (age * (world_ms[1] - world_ms[0])).astype(np.int64)
-    return np.where(uniform(members.draw("newcomer")) < traits.newcomers, new, old)
+    return np.where(just_joined, joined, np.where(uniform(members.draw("newcomer")) < traits.newcomers, new, old))
 
 
 def _networks(traits: Identity, members: Membership) -> tuple[Integers, np.ndarray[tuple[int], np.dtype[np.str_]]]:
@@ -167,6 +171,16 @@ def _mail(traits: Identity, members: Membership) -> tuple[Integers, Words]:
     grouped = "mail" in members.shared
     is_own = np.full(len(public), fill_value=True) if grouped else uniform(mix(own, 9)) < traits.own_mail_domain
     return np.where(is_own, -1, public), own
+
+
+def _homes(
+    traits: Identity, members: Membership, country: np.ndarray[tuple[int], np.dtype[np.str_]]
+) -> np.ndarray[tuple[int], np.dtype[np.str_]]:
+    """Countries whose clock and language people live by."""
+    if not traits.anywhere:
+        return country
+    homes = pick(_NETWORK_WEIGHT * (_NETWORK_KIND == "home"), uniform(members.draw("home")))
+    return _NETWORK_COUNTRY[homes]
 
 
 def _places(country: np.ndarray[tuple[int], np.dtype[np.str_]], members: Membership) -> tuple[Reals, Integers]:

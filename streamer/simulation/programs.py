@@ -6,7 +6,7 @@ from typing import Final
 
 from streamer.simulation.traits import Content, HonestTraits, Identity
 
-_SDK: Final = {"sdk": 1.0}
+SDK: Final = {"sdk": 1.0}
 _CLOUD: Final = {"cloud": 0.9, "office": 0.1}
 _BATCH_CONTENT: Final = Content(
     turns_mu=0.0,
@@ -28,7 +28,7 @@ COMPANY: Final = frozenset({"organization", "payment", "mail", "country", "netwo
 PROGRAMS: Final[dict[str, HonestTraits]] = {
     "batch_eval": HonestTraits(
         identity=Identity(
-            stacks=_SDK,
+            stacks=SDK,
             networks=_CLOUD,
             plans={"payg": 0.5, "enterprise": 0.5},
             address="block",
@@ -45,7 +45,7 @@ PROGRAMS: Final[dict[str, HonestTraits]] = {
     ),
     "synthetic_data": HonestTraits(
         identity=Identity(
-            stacks=_SDK,
+            stacks=SDK,
             networks=_CLOUD,
             plans={"payg": 0.4, "enterprise": 0.6},
             address="block",
@@ -77,7 +77,7 @@ PROGRAMS: Final[dict[str, HonestTraits]] = {
     ),
     "ci": HonestTraits(
         identity=Identity(
-            stacks=_SDK,
+            stacks=SDK,
             networks={"cloud": 1.0},
             plans={"payg": 0.6, "enterprise": 0.4},
             lease_days=0.02,
@@ -104,7 +104,7 @@ PROGRAMS: Final[dict[str, HonestTraits]] = {
     ),
     "aggregator": HonestTraits(
         identity=Identity(
-            stacks=_SDK,
+            stacks=SDK,
             networks={"cloud": 1.0},
             plans={"enterprise": 1.0},
             lease_days=30.0,
@@ -123,7 +123,7 @@ PROGRAMS: Final[dict[str, HonestTraits]] = {
         days_off=0.0,
     ),
     "retry_storm": HonestTraits(
-        identity=Identity(stacks=_SDK, networks=_CLOUD, plans={"payg": 1.0}, lease_days=20.0, second_place=0.0),
+        identity=Identity(stacks=SDK, networks=_CLOUD, plans={"payg": 1.0}, lease_days=20.0, second_place=0.0),
         content=Content(
             turns_mu=0.3,
             turns_sigma=0.8,

@@ -54,8 +54,13 @@ class Prompts:
         content = self._content
         which = rng.integers(0, content.templates, len(scope))
         variants = mix(self._salt, 32, 1 if content.shared_templates else 0, scope, which)
-        flips = rng.integers(0, content.template_flips + 1, len(scope))
-        for flip in range(content.template_flips):
-            bit = np.uint64(1) << rng.integers(0, 64, len(scope), dtype=np.uint64)
-            variants = np.where(flip < flips, variants ^ bit, variants)
-        return variants
+        return flipped(rng, variants, content.template_flips)
+
+
+def flipped(rng: np.random.Generator, hashes: Words, most: int) -> Words:
+    """The same hashes with none to `most` of their bits changed."""
+    flips = rng.integers(0, most + 1, len(hashes))
+    for flip in range(most):
+        bit = np.uint64(1) << rng.integers(0, 64, len(hashes), dtype=np.uint64)
+        hashes = np.where(flip < flips, hashes ^ bit, hashes)
+    return hashes

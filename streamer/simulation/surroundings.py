@@ -15,12 +15,16 @@ OVERLOAD_RATIO: Final = 0.0006
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The service as all accounts find it. Times are milliseconds since the epoch."""
+    """The service as all accounts find it. Times are milliseconds since the epoch.
+
+    `variety` is how much people of one class differ in their habits; 0 is not at all.
+    """
 
     start_ms: int
     end_ms: int
     launches: tuple[tuple[int, int], ...]
     incidents: tuple[tuple[int, int, float], ...]
+    variety: float = 0.0
 
     def overload_ratio(self, time_ms: Integers) -> Reals:
         """Share of requests answered with 529 at these times."""

@@ -82,7 +82,7 @@ def cached_ratio(quantile: Reals) -> Reals:
     return np.interp(quantile, QUANTILES, CACHED_RATIO)
 
 
-def turns(mu: float, sigma: float, draws: Reals) -> Integers:
+def turns(mu: Reals | float, sigma: float, draws: Reals) -> Integers:
     """Number of requests of conversations, from standard normal draws; at least one, at most 400."""
     return np.clip(np.floor(np.exp(mu + sigma * draws)), 1, 400).astype(np.int64)
 

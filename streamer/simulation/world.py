@@ -7,25 +7,29 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import numpy as np
 
-from streamer.simulation.campaign import Operator, found_campaign
+from streamer.simulation.campaign import found_bystanders, found_campaign
 from streamer.simulation.catalogue import MODEL_NAMES
 from streamer.simulation.classes import CLASSES
 from streamer.simulation.crowd import Crowd
 from streamer.simulation.encode import Encoder, account_id
 from streamer.simulation.identity import DAY_MS, join
-from streamer.simulation.population import found_class
+from streamer.simulation.operator import Operator
+from streamer.simulation.phases import Phases
+from streamer.simulation.population import found_class, revision_ms
 from streamer.simulation.presence import ABSENT
 from streamer.simulation.randomness import generator, mix, salt
 from streamer.simulation.requests import by_time, nothing
 from streamer.simulation.rhythm import HOUR_MS
+from streamer.simulation.scenario import HonestClass
 from streamer.simulation.surroundings import Surroundings, draw_incidents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from streamer.simulation.identity import Accounts
+    from streamer.simulation.plan import Campaign
     from streamer.simulation.requests import Requests
-    from streamer.simulation.scenario import Scenario
+    from streamer.simulation.scenario import ClassName, Scenario
 
 _PER_SLICE: Final = 20_000
 _HOURS: Final = (1, 2, 3, 4, 6, 8, 12, 24)
@@ -70,9 +74,10 @@ class World:
         launches = tuple(
             (self.start_ms + int(launch.day * DAY_MS), MODEL_NAMES.index(launch.model)) for launch in scenario.launches
         )
-        self.surroundings = Surroundings(self.start_ms, self.end_ms, launches, incidents)
+        self.surroundings = Surroundings(self.start_ms, self.end_ms, launches, incidents, scenario.variety)
         self._accounts: Accounts | None = None
         self._parts: list[_Part] = []
+        self._everyone: list[Accounts] = []
         self._populate()
 
     @property
@@ -122,24 +127,42 @@ class World:
         return fitting[-1] if fitting else 1
 
     def _populate(self) -> None:
-        everyone: list[Accounts] = []
-        first = 0
         for name, wanted in self.scenario.honest.items():
-            if not wanted.accounts:
-                continue
-            number = salt(self._seed, "honest", name)
-            accounts, traits = found_class(CLASSES[name], name, wanted, number, self.surroundings)
-            crowd = Crowd(accounts, traits, number, first, self.surroundings)
-            self._parts.append(_Part(f"benign:{name}", crowd, generator(self._seed, "honest", name), len(accounts)))
-            everyone.append(accounts)
-            first += len(accounts)
+            if wanted.accounts:
+                self._settle(name, wanted)
         for campaign in self.scenario.campaigns:
-            number = salt(self._seed, "campaign", campaign.name)
-            accounts = found_campaign(campaign, number, self.surroundings)
-            operator = Operator(campaign, accounts, number, first, self.surroundings)
-            rng = generator(self._seed, "campaign", campaign.name)
-            self._parts.append(_Part(f"campaign:{campaign.name}", operator, rng, len(accounts)))
-            everyone.append(accounts)
-            first += len(accounts)
-        if everyone:
-            self._accounts = join(everyone)
+            self._recruit(campaign)
+        if self._everyone:
+            self._accounts = join(self._everyone)
+            self._everyone.clear()
+
+    def _settle(self, name: ClassName, wanted: HonestClass) -> None:
+        """Add an honest class."""
+        number = salt(self._seed, "honest", name)
+        accounts, traits = found_class(CLASSES[name], name, wanted, number, self.surroundings)
+        changed_ms = revision_ms(traits, wanted, number, self.surroundings)
+        actor: Actor
+        if changed_ms is None:
+            actor = Crowd(accounts, traits, number, self.account_count, self.surroundings)
+        else:
+            actor = Phases(accounts, traits, number, self.account_count, self.surroundings, changed_ms=changed_ms)
+        self._add(f"benign:{name}", actor, generator(self._seed, "honest", name), accounts)
+
+    def _recruit(self, campaign: Campaign) -> None:
+        """Add a campaign, and who is near its accounts by accident."""
+        number = salt(self._seed, "campaign", campaign.name)
+        accounts = found_campaign(campaign, number, self.surroundings)
+        operator = Operator(campaign, accounts, number, self.account_count, self.surroundings)
+        self._add(f"campaign:{campaign.name}", operator, generator(self._seed, "campaign", campaign.name), accounts)
+        if not campaign.bystanders:
+            return
+        number = salt(self._seed, "bystanders", campaign.name)
+        wanted = HonestClass(accounts=campaign.bystanders)
+        strangers, traits = found_class(CLASSES["individual"], "individual", wanted, number, self.surroundings)
+        strangers = found_bystanders(accounts, strangers)
+        crowd = Crowd(strangers, traits, number, self.account_count, self.surroundings)
+        self._add("benign:bystander", crowd, generator(self._seed, "bystanders", campaign.name), strangers)
+
+    def _add(self, name: str, actor: Actor, rng: np.random.Generator, accounts: Accounts) -> None:
+        self._parts.append(_Part(name, actor, rng, len(accounts)))
+        self._everyone.append(accounts)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # A request that is too large must still fit, with its headers, into the topic of rejects.
 _HEADROOM_BYTES = 64 << 10
 _ANSWER_MS = 10_000
+# Who is told about alerts is worked out from the topic: what still fires must still be in it.
+_ALERTS_MS = 90 * 86_400_000
 
 Cleanup = Literal["delete", "compact"]
 
@@ -32,11 +34,13 @@ class Topic:
     partitions: int
     cleanup: Cleanup = "delete"
     max_message_bytes: int = MAX_MESSAGE_BYTES
+    retention_ms: int | None = None
 
     @property
     def settings(self) -> dict[str, str]:
         """Its settings, as Kafka names them."""
-        return {"cleanup.policy": self.cleanup, "max.message.bytes": str(self.max_message_bytes)}
+        kept = {} if self.retention_ms is None else {"retention.ms": str(self.retention_ms)}
+        return {"cleanup.policy": self.cleanup, "max.message.bytes": str(self.max_message_bytes), **kept}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ def topics_of(kafka: KafkaConfig) -> tuple[Topic, ...]:
         Topic(names.requests, requests, max_message_bytes=MAX_MESSAGE_BYTES - _HEADROOM_BYTES),
         Topic(names.evidence, links),
         Topic(names.suspects, 1),
-        Topic(names.alerts, 1),
+        Topic(names.alerts, 1, retention_ms=_ALERTS_MS),
         Topic(names.members, 1, "compact"),
         Topic(names.limits, 1, "compact"),
         Topic(names.rejects, requests),

@@ -88,13 +88,18 @@ class Topology:
         kafka = self.config.kafka
         position = Position(kafka.topics.evidence, partition)
         stage = LinkStage(self.config.detection, kafka.request_partitions, partition, kafka.link_partitions)
-        links = self.metrics.links.labels(str(partition))
+        links, hubs = (gauge.labels(str(partition)) for gauge in (self.metrics.links, self.metrics.hubs))
+
+        def measure(measured: Any) -> None:  # noqa: ANN401 - any stage with counts
+            links.set(measured.group_count)
+            hubs.set(measured.hub_count)
+
         return BarrierTask(
             stage,
             ReportDecoder(WindowReport, position.topic),
             self.route_suspects,
             position,
-            lambda measured: links.set(measured.group_count),
+            measure,
         )
 
     def cluster_task(self, partition: int) -> BarrierTask:
@@ -146,6 +151,7 @@ class RequestDecoder:
         if incoming.value is None:
             return (), []
         batch = self._decoder.decode(incoming.value)
+        self._metrics.presence.look(batch.events)
         if not batch.rejects and not batch.fields_dropped:
             return batch.events, []
         self._metrics.count_unusable((reject.reason for reject in batch.rejects), batch.fields_dropped)

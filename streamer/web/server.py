@@ -1,37 +1,42 @@
-"""/metrics, /live, /ready and the status page."""
+"""/metrics, /live, /ready and the pages."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from streamer.errors import StreamerError
-from streamer.web.board import Board
+from streamer.web.desk import Desk
 from streamer.web.figures import figures_of
-from streamer.web.page import render
+from streamer.web.pages import Pages
+from streamer.web.rendering import Renderer
 
 Check = Callable[[], str | None]
 """Says what is wrong, or None when nothing is."""
+MOST_FORM_BYTES = 64 << 10
+SHUTDOWN_S = 2.0
 
 
 def build_web(
-    registry: CollectorRegistry, board: Board, *, live: Check, ready: Check, title: str = "streamer"
+    registry: CollectorRegistry,
+    *,
+    live: Check,
+    ready: Check,
+    desk: Desk | None = None,
+    figures: Callable[[], Mapping[str, str]] = dict,
+    title: str = "streamer",
 ) -> web.Application:
-    """The pages. Live is progress, ready is work assigned and state restored; neither is the other."""
+    """Metrics and health; pages too, where there is a desk. `figures` come beside those of the metrics.
+
+    Live is progress, ready is work assigned and state restored; neither is the other.
+    """
 
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    async def page(_: web.Request) -> web.Response:
-        headers = {
-            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-            "Cache-Control": "no-store",
-        }
-        return web.Response(text=render(board, title, figures_of(registry)), content_type="text/html", headers=headers)
 
     async def is_live(_: web.Request) -> web.Response:
         return _health(live())
@@ -39,15 +44,11 @@ def build_web(
     async def is_ready(_: web.Request) -> web.Response:
         return _health(ready())
 
-    application = web.Application()
-    application.add_routes(
-        [
-            web.get("/", page),
-            web.get("/metrics", metrics),
-            web.get("/live", is_live),
-            web.get("/ready", is_ready),
-        ]
-    )
+    application = web.Application(client_max_size=MOST_FORM_BYTES)
+    application.add_routes([web.get("/metrics", metrics), web.get("/live", is_live), web.get("/ready", is_ready)])
+    if desk is not None:
+        pages = Pages(desk, Renderer(title=title), lambda: {**figures_of(registry), **figures()})
+        application.add_routes(pages.routes())
     return application
 
 
@@ -58,7 +59,7 @@ def _health(wrong: str | None) -> web.Response:
 @contextlib.asynccontextmanager
 async def serving(application: web.Application, host: str, port: int) -> AsyncIterator[int]:
     """Serve while inside; yields the port, which is a free one if `port` is 0."""
-    runner = web.AppRunner(application, access_log=None)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)

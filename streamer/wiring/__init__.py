@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from streamer.wiring.cases import explain, export, feedback
 from streamer.wiring.demonstration import demo
+from streamer.wiring.judging import Judging, evaluate, write_report
 from streamer.wiring.live import check, ingest, produce, run_worker, topics
-from streamer.wiring.offline import evaluate, replay, simulate
+from streamer.wiring.notify import notify
+from streamer.wiring.offline import replay, simulate
 from streamer.wiring.settings import input_bytes, load
 
 __all__ = [
+    "Judging",
     "check",
     "demo",
     "evaluate",
+    "explain",
+    "export",
+    "feedback",
     "ingest",
     "input_bytes",
     "load",
+    "notify",
     "produce",
     "replay",
     "run_worker",
     "simulate",
     "topics",
+    "write_report",
 ]

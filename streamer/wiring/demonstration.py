@@ -6,6 +6,7 @@ import contextlib
 import json
 import signal
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator
@@ -40,8 +41,8 @@ class World(NamedTuple):
     event_count: int
 
 
-def demo(*, seed: int, in_process: bool, live: bool | None) -> bool:
-    """Show the whole thing; whether every campaign was found."""
+def demo(*, seed: int, in_process: bool, live: bool | None, stay: bool = False) -> bool:
+    """Show the whole thing; whether every campaign was found. With `stay` the page is there until Ctrl-C."""
     from rich.console import Console
 
     from streamer.broker import unavailable_reason
@@ -51,12 +52,22 @@ def demo(*, seed: int, in_process: bool, live: bool | None) -> bool:
     with _until_told(), tempfile.TemporaryDirectory(prefix="streamer-demo-") as directory:
         world = _world(Path(directory), seed, screen)
         reason = "--in-process" if in_process else unavailable_reason()
-        if reason is None:
-            _on_kafka(world, Path(directory), screen)
-        else:
-            screen.say(f"No Kafka ({reason}): the same detector runs in this process.")
-            _in_process(world, screen)
-        return _judge(world, screen)
+        with contextlib.ExitStack() as stack:
+            if reason is None:
+                url = _on_kafka(world, Path(directory), screen, stack)
+            else:
+                screen.say(f"No Kafka ({reason}): the same detector runs in this process.")
+                url = _in_process(world, screen, stack)
+            found = _judge(world, screen)
+            if stay:
+                _stay(url, screen)
+        return found
+
+
+def _stay(url: str, screen: Screen) -> None:
+    screen.say(f"\nTo look at, until Ctrl-C: {url}")
+    with contextlib.suppress(KeyboardInterrupt):
+        threading.Event().wait()
 
 
 @contextlib.contextmanager
@@ -84,36 +95,50 @@ def _world(directory: Path, seed: int, screen: Screen) -> World:
     return World(events, truth, records, made["events"])
 
 
-def _in_process(world: World, screen: Screen) -> None:
+def _in_process(world: World, screen: Screen, stack: contextlib.ExitStack) -> str:
+    from streamer.cases.decisions import take_decisions
+    from streamer.cases.store import CaseStore
     from streamer.demo.local import Listening, local_ticks
     from streamer.detection.detector import Detector
     from streamer.replay import Replay
     from streamer.sinks.files import FileSink
     from streamer.sources.files import read_batches
+    from streamer.web.board import Board
+    from streamer.wiring.demo_page import keeping, new_token, shown_page
+    from streamer.wiring.pages import desk
 
-    with FileSink(world.records) as sink, _page(screen) as board:
-        listening = Listening(sink)
+    store, token, board = CaseStore(), new_token(), Board()
+    work = desk(StreamerConfig(), store, keeping(world.records), token)
+    url = stack.enter_context(shown_page(screen, board, work, token))
+    with FileSink(world.records) as sink:
+        listening = Listening(sink, lambda decisions: take_decisions(store, decisions))
         replay = Replay(Detector(StreamerConfig().detection), listening, time.perf_counter)
         _show(local_ticks(replay, listening, read_batches([world.events]), world.event_count), screen, board)
+    return url
 
 
-def _on_kafka(world: World, directory: Path, screen: Screen) -> None:
+def _on_kafka(world: World, directory: Path, screen: Screen, stack: contextlib.ExitStack) -> str:
     from streamer.broker import external_servers, open_broker
     from streamer.demo.kafka import leave_nothing
     from streamer.stream.topics import ensure_topics, topics_of
+    from streamer.web.board import Board
+    from streamer.wiring.demo_page import new_token, shown_page
+    from streamer.wiring.pages import LiveCases
 
-    with open_broker(lambda text: screen.say(f"{text} ...")) as servers:
-        kafka = _kafka(servers)
-        ensure_topics(servers, topics_of(kafka))
-        try:
-            screen.say(f"Kafka at {servers}; {PARTITIONS} partitions; starting {WORKERS} workers ...")
-            _with_workers(world, directory, kafka, screen)
-        finally:
-            if external_servers():
-                leave_nothing(kafka)
+    servers = stack.enter_context(open_broker(lambda text: screen.say(f"{text} ...")))
+    kafka = _kafka(servers)
+    if external_servers():
+        stack.callback(leave_nothing, kafka)
+    ensure_topics(servers, topics_of(kafka))
+    screen.say(f"Kafka at {servers}; {PARTITIONS} partitions; starting {WORKERS} workers ...")
+    token, board = new_token(), Board()
+    cases = LiveCases(StreamerConfig(kafka=kafka), token)
+    url = stack.enter_context(shown_page(screen, board, cases.desk, token, cases.follow))
+    _with_workers(world, directory, kafka, screen, board)
+    return url
 
 
-def _with_workers(world: World, directory: Path, kafka: KafkaConfig, screen: Screen) -> None:
+def _with_workers(world: World, directory: Path, kafka: KafkaConfig, screen: Screen, board: Board) -> None:
     from kafka import KafkaConsumer
 
     from streamer.demo.fleet import Fleet
@@ -121,7 +146,6 @@ def _with_workers(world: World, directory: Path, kafka: KafkaConfig, screen: Scr
 
     workers = [_worker(number, directory, kafka) for number in range(1, WORKERS + 1)]
     with contextlib.ExitStack() as stack:
-        board = stack.enter_context(_page(screen))
         fleet = stack.enter_context(Fleet(workers))
         for worker in workers:
             screen.say(f"  worker {worker.number}: {worker.url} (page), {worker.url}/metrics")
@@ -190,21 +214,6 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-@contextlib.contextmanager
-def _page(screen: Screen) -> Iterator[Board]:
-    from prometheus_client import CollectorRegistry
-
-    from streamer.demo.page import served
-    from streamer.web.board import Board
-    from streamer.web.server import build_web
-
-    board = Board()
-    pages = build_web(CollectorRegistry(), board, live=lambda: None, ready=lambda: None, title="streamer demo")
-    with served(pages, "127.0.0.1", 0) as port:
-        screen.say(f"  to look at while it runs: http://127.0.0.1:{port}")
-        yield board
-
-
 def _show(ticks: Iterable[Tick], screen: Screen, board: Board) -> None:
     with screen.watching():
         for tick in ticks:
@@ -213,8 +222,6 @@ def _show(ticks: Iterable[Tick], screen: Screen, board: Board) -> None:
             board.figure("lag (events)", f"{tick.lag:,}")
             board.figure("watermark", tick.watermark or "-")
             board.figure("workers", str(tick.workers))
-            for alert in tick.alerts:
-                board.alert(alert)
 
 
 def _judge(world: World, screen: Screen) -> bool:

@@ -26,7 +26,7 @@ def check(config: StreamerConfig, on_warning: Callable[[str], None] = lambda _: 
     from streamer.probes import probe
     from streamer.stream.topics import Topic, ensure_topics, topics_of
 
-    problems = probe(config, os.environ)
+    problems = [*probe(config, os.environ), *asyncio.run(_unreachable(config))]
     servers = config.kafka.bootstrap_servers
     try:
         *states, gateway = ensure_topics(
@@ -45,6 +45,14 @@ def check(config: StreamerConfig, on_warning: Callable[[str], None] = lambda _: 
     ]
 
 
+async def _unreachable(config: StreamerConfig) -> list[StreamerError]:
+    if not config.alertmanager.urls and not config.webhook.url:
+        return []
+    from streamer.notify.reach import unreachable
+
+    return await unreachable(config.alertmanager.urls, config.webhook.url, config.alertmanager.timeout_s)
+
+
 def topics(config: StreamerConfig, *, dry_run: bool) -> list[dict[str, Any]]:
     """Make every topic that is missing, and say how each is."""
     from streamer.stream.topics import ensure_topics, topics_of
@@ -58,7 +66,7 @@ def topics(config: StreamerConfig, *, dry_run: bool) -> list[dict[str, Any]]:
 
 def run_worker(config: StreamerConfig) -> int:
     """Run one worker until it is told to stop; gives the exit code."""
-    from prometheus_client import CollectorRegistry
+    from prometheus_client import CollectorRegistry, ProcessCollector
 
     from streamer.metrics import Metrics
     from streamer.probes import probe
@@ -66,21 +74,43 @@ def run_worker(config: StreamerConfig) -> int:
     from streamer.stream.topics import ensure_topics, require, topics_of
     from streamer.stream.topology import Topology
     from streamer.stream.worker import run_worker as run_app
+    from streamer.wiring.notify import beside_worker
 
     problems = probe(config, os.environ)
     if problems:
         raise ConfigError(problems)
     require(ensure_topics(config.kafka.bootstrap_servers, topics_of(config.kafka), dry_run=True))
     metrics = Metrics(CollectorRegistry())
+    ProcessCollector(registry=metrics.registry)
     topology = Topology(config, metrics, wall_clock_ms, privacy_key(config))
     app = build_app(replace(topology.settings(), web_port=None), topology.specs(), metrics, time.monotonic)
     app.task(worker_pages(config, app, metrics))
+    app.task(feedback_relay(config))
+    app.task(beside_worker(config, metrics.registry))
     interrupted = asyncio.Event()
     app.task(interruptible(interrupted))
     code = run_app(app)
     if interrupted.is_set():
         raise KeyboardInterrupt
     return code
+
+
+def feedback_relay(config: StreamerConfig) -> Callable[[], Awaitable[None]]:
+    """What brings the feedback of people to the stage that decides."""
+    from streamer.stream.feedback_relay import relay_feedback
+    from streamer.stream.sender import KafkaSender
+
+    kafka = config.kafka
+
+    async def relay() -> None:
+        sender = KafkaSender(kafka.bootstrap_servers)
+        group = f"{kafka.application}-feedback"
+        try:
+            await relay_feedback(kafka.bootstrap_servers, group, kafka.topics.feedback, kafka.topics.suspects, sender)
+        finally:
+            await sender.stop()
+
+    return relay
 
 
 def interruptible(interrupted: asyncio.Event) -> Callable[[], Awaitable[None]]:
@@ -97,25 +127,22 @@ def interruptible(interrupted: asyncio.Event) -> Callable[[], Awaitable[None]]:
 
 
 def worker_pages(config: StreamerConfig, app: App, metrics: Metrics) -> Callable[[], Awaitable[None]]:
-    """What serves a worker's metrics, health and status page."""
+    """What serves a worker's metrics, health and the page of alerts."""
     from streamer.stream.health import live_problem, ready_problem
-    from streamer.web.board import Board
-    from streamer.web.follow import follow_alerts
     from streamer.web.server import build_web, serving
-
-    board = Board()
+    from streamer.wiring.pages import LiveCases
 
     async def pages() -> None:
+        cases = LiveCases(config, os.environ.get(config.web.token_env, ""))
         application = build_web(
             metrics.registry,
-            board,
+            desk=cases.desk,
             live=lambda: live_problem(app.runtime, time.monotonic()),
             ready=lambda: ready_problem(app.runtime),
             title="streamer worker",
         )
         async with serving(application, config.web.host, config.web.port):
-            await follow_alerts(config.kafka.bootstrap_servers, config.kafka.topics.alerts, board)
-            await asyncio.Event().wait()
+            await cases.follow()
 
     return pages
 
@@ -129,7 +156,6 @@ def ingest(config: StreamerConfig, *, input_format: str | None) -> dict[str, Any
     from streamer.sources.decode import Decoder
     from streamer.sources.formats import mapping_of
     from streamer.stream.ingest import Ingest, IngestSettings
-    from streamer.web.board import Board
     from streamer.web.server import build_web, serving
 
     key = privacy_key(config)
@@ -162,10 +188,8 @@ def ingest(config: StreamerConfig, *, input_format: str | None) -> dict[str, Any
         ready = asyncio.Event()
         pages = build_web(
             metrics.registry,
-            Board(),
             live=lambda: None,
             ready=lambda: None if ready.is_set() else "not connected to Kafka yet",
-            title="streamer ingest",
         )
         async with serving(pages, config.web.host, config.ingest.port):
             return asdict(await Ingest(settings, decoder, pseudonyms(key), observe).run(stop, ready.set))

@@ -5,14 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from streamer.config import StreamerConfig
 from streamer.errors import RefusedError, UsageError
 from streamer.wiring.settings import OnCount, privacy_key, under_pseudonyms
-
-if TYPE_CHECKING:
-    from streamer.evaluation import Evaluation
 
 
 def replay(
@@ -82,12 +79,3 @@ def simulate(
         "wall_seconds": round(wall_s, 3),
         "events_per_second": round(events / wall_s, 1) if wall_s > 0 else 0.0,
     }
-
-
-def evaluate(directory: Path, truth: Path, events: Sequence[Path]) -> Evaluation:
-    """Judge the records in a directory; with the events, times and shares are judged too."""
-    from streamer.evaluation import evaluate as judge
-    from streamer.sources.files import read_batches
-
-    requests = (request for batch in read_batches(events) for request in batch.events) if events else None
-    return judge(directory, truth, requests)

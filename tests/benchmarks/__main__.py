@@ -11,7 +11,7 @@ from rich.table import Table
 from streamer.broker import unavailable_reason
 from tests.benchmarks.results import read
 
-OFFLINE = ("replay", "memory")
+OFFLINE = ("simulate", "replay", "memory", "page")
 KAFKA = ("live",)
 
 

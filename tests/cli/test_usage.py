@@ -12,6 +12,7 @@ from streamer import __version__
 from tests.cli.conftest import Run
 
 VERBS = ["run", "ingest", "replay", "simulate", "evaluate", "produce", "topics", "check", "demo"]
+VERBS += ["explain", "export", "feedback"]
 
 
 def test_version(run: Run) -> None:
@@ -64,6 +65,9 @@ def test_wrong_usage_is_one_line_that_points_to_help(run: Run, arguments: list[s
         ["produce", "events.jsonl"],
         ["topics"],
         ["check"],
+        ["explain", "acct_1"],
+        ["export", "acct_1", "--format", "csv"],
+        ["feedback", "a-1", "--confirm"],
     ],
 )
 def test_every_start_names_what_is_wrong_with_the_configuration(run: Run, tmp_path: Path, arguments: list[str]) -> None:
@@ -94,3 +98,11 @@ def test_check_names_all_that_cannot_be_reached(run: Run, tmp_path: Path) -> Non
     assert kafka.startswith("kafka.bootstrap_servers: found localhost:1: no Kafka answers")
     found = json.loads(as_json.stdout)
     assert [sorted(each) for each in found] == [["found", "remedy", "where"]] * 4
+
+
+def test_a_token_that_can_be_guessed_is_refused(run: Run) -> None:
+    done = run("run", STREAMER_WEB_TOKEN="short")
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        "environment variable STREAMER_WEB_TOKEN (web.token_env): the variable holds 5 bytes; allowed:"
+    )

@@ -259,3 +259,12 @@ def test_no_value_does_more_than_be_refused(tmp_path_factory: pytest.TempPathFac
         caught = error
     if caught is not None:
         assert all(problem.where and problem.found and problem.remedy for problem in caught.problems)
+
+
+def test_the_token_of_the_page_is_no_key(tmp_path: Path) -> None:
+    assert load_config(None, {"STREAMER_WEB_TOKEN": "0123456789abcdef"}).web.token_env == "STREAMER_WEB_TOKEN"
+    path = tmp_path / "my.yaml"
+    path.write_text("web: {token_env: STREAMER_WEB_PASS}", encoding="utf-8")
+    assert load_config(path, {"STREAMER_WEB_PASS": "0123456789abcdef"}).web.token_env == "STREAMER_WEB_PASS"
+    with pytest.raises(ConfigError, match="STREAMER_WEB_PASS"):
+        load_config(None, {"STREAMER_WEB_PASS": "0123456789abcdef"})

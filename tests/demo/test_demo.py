@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -39,13 +40,30 @@ def demo(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_in_this_process_it_finds_the_campaign_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    done = demo(tmp_path, "--in-process")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "No Kafka (--in-process)" in done.stdout
-    assert "Campaign hydra_peak found" in done.stdout
-    assert "Honest accounts named: none." in done.stdout
-    assert done.stderr == ""
+def test_in_this_process_it_finds_the_campaign_stays_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [PROGRAM, "demo", "--in-process", "--stay"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        said = ""
+        for line in process.stdout:
+            said += line
+            if "until Ctrl-C" in line:
+                with urllib.request.urlopen(line.rsplit(" ", 1)[1].strip(), timeout=30) as answer:  # noqa: S310 - our own page
+                    page = answer.read().decode()
+                process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0, said
+        assert process.stderr.read() == ""
+    assert "No Kafka (--in-process)" in said
+    assert "Campaign hydra_peak found" in said
+    assert "Honest accounts named: none." in said
+    assert "60 accounts that share" in page
     assert leftovers(tmp_path / "tmp") == []
 
 

@@ -99,8 +99,6 @@ def evaluation(*, found: bool, honest: dict[str, str]) -> Evaluation:
         share_served_before=0.004 if found else 1.0,
         named=60 if found else 0,
         recall=1.0 if found else 0.0,
-        recall_24h=None,
-        recall_48h=None,
         clusters=int(found),
     )
     named = 60 + len(honest) if found else 0

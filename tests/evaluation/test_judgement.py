@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,30 +11,9 @@ import pytest
 from rich.console import Console
 
 from streamer.errors import StreamerError, UsageError
-from streamer.evaluation import CampaignResult, Evaluation, evaluate
+from streamer.evaluation import CampaignResult, Evaluation, Within, evaluate
 from streamer.evaluation.table import render
-
-START = datetime(2026, 3, 2, tzinfo=UTC)
-TRUTH = {
-    **dict.fromkeys(("c1", "c2", "c3", "c4"), "campaign:alpha"),
-    **dict.fromkeys(("d1", "d2"), "campaign:beta"),
-    "h1": "benign:individual",
-    "h2": "benign:classroom",
-    "h3": "benign:ci",
-    "h4": "benign:ci",
-}
-
-
-@dataclass(frozen=True)
-class Request:
-    hours: float
-    account_id: str
-    status: int | None = 200
-
-    @property
-    def timestamp_ms(self) -> int:
-        return int((START.timestamp() + self.hours * 3600) * 1000)
-
+from tests.evaluation.handmade import Request, alert, at, limit, member, write
 
 REQUESTS = [
     Request(0, "c1"),
@@ -51,46 +28,15 @@ REQUESTS = [
 ]
 
 
-def at(hours: float) -> str:
-    return (START + timedelta(hours=hours)).isoformat().replace("+00:00", "Z")
-
-
-def alert(name: str, hours: float, severity: str, accounts: list[str], **more: Any) -> dict[str, Any]:
-    cluster = {"kind": "cluster", "cluster_id": name.replace("a", "k")}
-    return {
-        "alert_id": name,
-        "revision": 1,
-        "status": "firing",
-        "severity": severity,
-        "updated_at": at(hours),
-        "accounts": accounts,
-        **cluster,
-        **more,
-    }
-
-
-def member(account: str, hours: float, cluster: str, status: str = "member") -> dict[str, Any]:
-    return {"account_id": account, "cluster_id": cluster, "since": at(hours), "status": status}
-
-
-def limit(account: str, action: str) -> dict[str, Any]:
-    return {"account_id": account, "action": action}
-
-
 Written = Callable[..., tuple[Path, Path]]
 
 
 @pytest.fixture
 def written(tmp_path: Path) -> Written:
-    def write(alerts: Iterable[Any] = (), members: Iterable[Any] = (), limits: Iterable[Any] = ()) -> tuple[Path, Path]:
-        truth = [{"account_id": account, "actor": actor} for account, actor in TRUTH.items()]
-        files = {"alerts": alerts, "members": members, "limits": limits, "truth": truth}
-        for name, records in files.items():
-            lines = "".join(json.dumps(record) + "\n" for record in records)
-            (tmp_path / f"{name}.jsonl").write_text(lines, encoding="utf-8")
-        return tmp_path, tmp_path / "truth.jsonl"
+    def in_directory(**records: Any) -> tuple[Path, Path]:
+        return write(tmp_path, **records)
 
-    return write
+    return in_directory
 
 
 @pytest.fixture
@@ -123,9 +69,15 @@ def test_a_campaign_is_detected_by_the_first_loud_cluster_alert_it_dominates(jud
         share_served_before=3 / 5,  # 0, 1 and 3 h of 0, 1, 3, 10, 20 h; the 429 was not served
         named=4,
         recall=1.0,
-        recall_24h=2 / 4,
-        recall_48h=3 / 4,
         clusters=1,
+        named_within=(  # first requests at 0, 1, 3, 10 h; named at 4, 4, 30, 50 h; the events end at 48 h
+            Within(6, 2, 4, 0, 0.5),
+            Within(24, 2, 4, 0, 0.5),
+            Within(48, 1, 1, 3, 1.0),
+            Within(72, 0, 0, 4, None),
+        ),
+        answered=5,
+        days_seen=2.0,
     )
 
 
@@ -133,7 +85,8 @@ def test_a_campaign_nobody_was_warned_of_was_served_in_full(judged: Evaluation) 
     beta = judged.campaigns[1]
     assert (beta.detected, beta.hours_to_detection, beta.share_served_before) == (False, None, 1.0)
     assert beta.first_request == "2026-03-02T05:00:00.000Z"
-    assert (beta.named, beta.recall, beta.recall_24h) == (1, 0.5, 0.5)
+    assert (beta.named, beta.recall, beta.silent_accounts) == (1, 0.5, 1)
+    assert beta.named_within[1] == Within(24, 1, 1, 0, 1.0)  # d2 never sent a request
 
 
 def test_whoever_was_named_stays_named(judged: Evaluation) -> None:
@@ -180,7 +133,8 @@ def test_without_events_it_says_what_it_cannot_know(written: Written) -> None:
     result = evaluate(*written(alerts=[alert("a1", 4, "warning", ["c1", "c2"])]))
     alpha = result.campaigns[0]
     assert (alpha.detected, alpha.recall) == (True, 0.5)
-    assert (alpha.first_request, alpha.hours_to_detection, alpha.share_served_before, alpha.recall_24h) == (None,) * 4
+    assert (alpha.first_request, alpha.hours_to_detection, alpha.share_served_before) == (None,) * 3
+    assert alpha.named_within == ()
     assert result.honest.false_alerts_per_day == {"info": None, "warning": None, "critical": None}
     assert [sentence.split(" need ")[1] for sentence in result.missing] == ["the events", "summary.json or the events"]
 

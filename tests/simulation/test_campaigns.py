@@ -83,7 +83,7 @@ def test_less_jitter_is_a_metronome() -> None:
 
 
 def test_work_turned_away_goes_to_a_sibling_within_seconds() -> None:
-    seen = one("rotation", 1, pools=1, limited_ratio=0.05)
+    seen = one("rotation", 1, pools=1, limited_ratio=0.05, session_follows=True, turns_sigma=0)
     asked: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for event in seen:
         asked[event["session_id"]].append(event)
@@ -179,7 +179,7 @@ def test_half_of_an_evasive_accounts_day_looks_like_a_persons() -> None:
 
 
 def test_a_campaign_follows_a_launch_faster_than_people() -> None:
-    given = {"name": "x", "profile": "february", "accounts": 60, "days": 6, "adoption_days": 0.6}
+    given = {"name": "x", "profile": "february", "accounts": 60, "days": 6}
     world = scenario({"individual": 400}, [given], days=6, launches=[{"day": 3}])
     built = World(world, 2)
     whose = {record["account_id"]: record["actor"] for record in built.truth()}
@@ -191,3 +191,123 @@ def test_a_campaign_follows_a_launch_faster_than_people() -> None:
             moved[whose[event["account_id"]]] += event["model"] == "meridian-5"
     campaign, people = (moved[name] / total[name] for name in ("campaign:x", "benign:individual"))
     assert campaign > 0.45 > 2 * people
+
+
+def test_half_of_februarys_traffic_moves_within_a_day_of_a_launch() -> None:
+    given = {"name": "x", "profile": "february", "accounts": 80, "days": 5}
+    seen = events(World(scenario(campaigns=[given], days=5, launches=[{"day": 3}]), 4))
+    times = [event for event in seen if "2026-03-05T18" <= event["timestamp"] < "2026-03-06T06"]
+    assert 0.35 < sum(event["model"] == "meridian-5" for event in times) / len(times) < 0.65
+
+
+def test_resold_accounts_carry_many_customers() -> None:
+    def languages(**given: Any) -> float:
+        accounts = defaultdict(set)
+        for event in one("february", 4, languages=["en"], **given):
+            accounts[event["account_id"]].add(event["language"])
+        return float(np.mean([len(of) for of in accounts.values()]))
+
+    assert languages(resold=True) > 5
+    assert languages(honest_ratio=0) == 1
+
+
+def test_who_takes_over_has_a_session_of_its_own() -> None:
+    def shared(*, follows: bool) -> int:
+        seen = one("rotation", 0.5, pools=1, limited_ratio=0.05, session_follows=follows)
+        return sum(len(accounts) > 1 for accounts in values(seen, "session_id").values())
+
+    assert shared(follows=True) > 50
+    assert shared(follows=False) == 0
+
+
+def test_accounts_can_share_no_payment_as_in_replay() -> None:
+    assert {len(accounts) for accounts in values(one("replay"), "payment_fingerprint").values()} == {1}
+
+
+def test_a_probe_is_small_and_comes_first() -> None:
+    seen = one("hydra", 3, probe_days=1, probe_ratio=0.1, probe_accounts=0.2)
+    days = {
+        day: [event for event in seen if event["timestamp"].startswith(day)] for day in ("2026-03-02", "2026-03-04")
+    }
+    assert len({event["account_id"] for event in days["2026-03-02"]}) <= 8
+    assert len(days["2026-03-02"]) < 0.2 * len(days["2026-03-04"])
+    assert len({event["account_id"] for event in days["2026-03-04"]}) == 40
+
+
+def test_aged_accounts_were_used_lightly_before() -> None:
+    given = {"name": "x", "profile": "hydra", "accounts": 60, "start_day": 6, "days": 2, "ramp_days": 0}
+    given |= {"signup_spread_days": 100, "signup_lead_days": 40, "prior_use_per_day": 2}
+    seen = events(World(scenario(campaigns=[given], days=8), 6))
+    before = [event for event in seen if event["timestamp"] < "2026-03-08"]
+    assert len(before) / 60 / 6 == pytest.approx(2.5, rel=0.4)
+    assert len({event["account_id"] for event in before}) > 40
+    assert max(event["account_created_at"] for event in seen) < "2026-01-30"
+
+
+def test_retries_can_be_written_anew() -> None:
+    def nearest(flips: int) -> float:
+        seen = one("rotation", 0.5, pools=1, limited_ratio=0.1, retry_flips=flips, template_ratio=0, turns_sigma=0)
+        tries: dict[Any, list[int]] = defaultdict(list)
+        for event in seen:
+            tries[event["input_tokens"], event.get("max_tokens")].append(int(event["prompt_simhash"], 16))
+        pairs = [(a ^ b).bit_count() for hashes in tries.values() for a, b in pairwise(hashes)]
+        return sum(pair == 0 for pair in pairs) / len(pairs)
+
+    assert nearest(0) > 0.02
+    assert nearest(32) < 0.2 * nearest(0)
+
+
+def test_accounts_can_keep_a_persons_hours() -> None:
+    by_country: dict[str, Counter[int]] = defaultdict(Counter)
+    for event in one("hydra", 5, local_days=True, networks={"home": 1}, accounts_per_address=1):
+        by_country[event["country"]][int(event["timestamp"][11:13])] += 1
+    nights = {"US": range(8, 12), "JP": range(17, 21)}
+    for country, hours in nights.items():
+        counts = by_country[country]
+        assert sum(counts[hour] for hour in hours) < 0.4 * counts.total() * 4 / 24
+    # The operator as a whole does not sleep.
+    whole = sum(by_country.values(), Counter[int]())
+    assert max(whole.values()) < 2 * min(whole.values())
+
+
+def test_quotas_can_be_as_unequal_as_people() -> None:
+    def dispersion(**given: Any) -> float:
+        counts = np.array(list(Counter(event["account_id"] for event in one("hydra", 4, **given)).values()))
+        return float(counts.var() / counts.mean())
+
+    assert dispersion(evenness=0.0, quota_sigma=1.0) > 10 * dispersion(evenness=0.0)
+
+
+def test_accounts_can_have_days_off() -> None:
+    def idle(days_off: float) -> float:
+        days = defaultdict(set)
+        for event in one("hydra", 6, days_off=days_off):
+            days[event["account_id"]].add(event["timestamp"][:10])
+        return 1 - float(np.mean([len(of) / 6 for of in days.values()]))
+
+    assert idle(0.0) < 0.02
+    # Days off are local, days here are those of Greenwich.
+    assert idle(0.4) > 0.1
+
+
+def test_a_banned_pool_is_replaced_within_the_hour() -> None:
+    seen = [seconds(event) for event in one("hydra_peak", 2, pool_days=1, pool_gap_h=0.5, accounts=60)]
+    change = seconds({"timestamp": "2026-03-03T00:00:00Z"})
+    after = [time - change for time in seen if time > change + 60]
+    assert 600 < min(after) < 3600
+    hour = sum(3600 <= time < 7200 for time in after)
+    assert hour == pytest.approx(sum(-3600 <= time - change < 0 for time in seen), rel=0.2)
+
+
+def test_bystanders_share_one_thing_each_and_are_honest() -> None:
+    given = {"name": "x", "profile": "hydra", "accounts": 40, "days": 3, "bystanders": 12, "lease_days": 100}
+    world = World(scenario(campaigns=[given], days=3), 8)
+    whose = {record["account_id"]: record["actor"] for record in world.truth()}
+    assert Counter(whose.values()) == {"campaign:x": 40, "benign:bystander": 12}
+    seen = events(world)
+    cards = [{whose[account] for account in of} for card, of in values(seen, "payment_fingerprint").items() if card]
+    assert sum(len(kinds) == 2 for kinds in cards) >= 1
+    for event in seen:
+        event["block"] = event["client_ip"].rpartition(".")[0]
+    blocks = [{whose[account] for account in of} for block, of in values(seen, "block").items() if block]
+    assert sum(len(kinds) == 2 for kinds in blocks) >= 2

@@ -3,102 +3,102 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-import msgspec
-import numpy as np
 import pytest
-from numpy.typing import NDArray
-from scipy.stats import rankdata
 
-from streamer.simulation.scenario import load
+from streamer.simulation.scenario import Scenario, load
 from streamer.simulation.world import World
-from tests.simulation.worlds import actors
+from tests.simulation.scan import FEWEST, Scan, areas, precise, scan
 
 pytestmark = pytest.mark.slow
 
-# What names one thing, and what campaigns share on purpose.
-NAMES = {"event_id", "timestamp", "account_id", "session_id", "api_key_id", "end_user_id", "account_created_at"}
-LINKS = {"client_ip", "payment_fingerprint", "device_id", "organization_id", "prompt_simhash"}
-INJECTED = {"hydra_peak": "system_prompt_hash"}
-AMOUNTS = {"input_tokens", "output_tokens", "cache_read_tokens", "reasoning_tokens", "duration_ms"}
-MEANS = (*sorted(AMOUNTS), "max_tokens", "tool_count", "stream", "refused", "limited", "overloaded", "failed")
-FEWEST = 8
+PEOPLE: Final = 0.4
+PROFILES: Final = ("relay", "replay", "hydra", "hydra_peak", "rotation", "february", "evasive")
+# What accounts of a campaign share on purpose, in some profile.
+LINKS: Final = {"client_ip", "address block", "payment_fingerprint", "device_id", "prompt_simhash"}
+INJECTED: Final = {"hydra_peak": {"system_prompt_hash"}}
+# What makes these loud: whatever follows from how much an account asks, and how even that is.
+VOLUME: Final = {
+    "requests",
+    "log gap",
+    "shortest gap",
+    "kinds of status",
+    "share of 529",
+    "addresses",
+    "unevenness of gaps",
+}
+MEANT: Final[dict[str, set[str]]] = {
+    "hydra": {"one time of day", "weekend"},
+    "hydra_peak": VOLUME | {"one time of day", "weekend", "repeated prompts"},
+    # Four pools of six hours are back at the same time every day.
+    "rotation": VOLUME | {"one time of day", "weekend"},
+}
 
 
-# Seldom enough that most accounts never see one: told apart by nothing but how much an account asks.
-SELDOM = {"refused", "limited", "overloaded", "failed"}
-MANY = 200
-
-
-@dataclass
-class Seen:
-    holders: dict[tuple[str, Any], set[str]] = field(default_factory=lambda: defaultdict(set))
-    rows: dict[str, list[list[float]]] = field(default_factory=lambda: defaultdict(list))
-    campaigns: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-
-
-def row(event: dict[str, Any]) -> list[float]:
-    status = event["status"]
-    told = {
-        **event,
-        "refused": status != 200,
-        "limited": status == 429,
-        "overloaded": status == 529,
-        "failed": status in {400, 500},
+def world_of_everything() -> Scenario:
+    """All classes, smaller, and every profile, over four days with a weekend."""
+    base, hard = load("ordinary"), load("adversary_all").campaigns[0]
+    honest = {
+        name: wanted.model_copy(update={"accounts": max(1, round(wanted.accounts * PEOPLE))})
+        for name, wanted in base.honest.items()
     }
-    return [float(told.get(name, -1)) for name in MEANS]
+    given = base.model_dump(exclude={"honest", "campaigns"}) | {"days": 4, "start": "2026-03-05"}
+    built = Scenario.model_validate(given | {"campaigns": [campaign(name) for name in PROFILES]})
+    careful = hard.model_copy(
+        update={"name": "careful", "accounts": 40, "start_day": 0.2, "probe_days": 0, "ramp_days": 0}
+    )
+    return built.model_copy(update={"honest": honest, "campaigns": [*built.campaigns, careful]})
 
 
-@pytest.fixture(scope="module", params=["five", "february", "demo"])
-def seen(request: pytest.FixtureRequest) -> Seen:
-    scenario = load(request.param)
-    world = World(scenario.model_copy(update={"days": min(scenario.days, 6)}), 3)
-    found = Seen()
-    for account, actor in actors(world).items():
-        if actor.startswith("campaign:"):
-            found.campaigns[actor.removeprefix("campaign:")].add(account)
-    decoder = msgspec.json.Decoder(dict[str, Any])
-    for batch in world.events():
-        for line in batch:
-            event = decoder.decode(line)
-            account = event["account_id"]
-            found.rows[account].append(row(event))
-            for name in event.keys() - NAMES - LINKS:
-                value = event[name]
-                found.holders[name, float(f"{value:.1g}") if name in AMOUNTS else value].add(account)
-    return found
+def campaign(profile: str) -> dict[str, Any]:
+    loud = {"hydra_peak": {"accounts": 32, "pool_days": 2}, "rotation": {"accounts": 32}}
+    return {"name": profile, "profile": profile, "accounts": 40, "start_day": 0.1, **loud.get(profile, {})}
 
 
-def test_no_value_belongs_to_campaigns_alone(seen: Seen) -> None:
-    working = set().union(*seen.campaigns.values())
-    injected = {INJECTED[name] for name in seen.campaigns.keys() & INJECTED.keys()}
-    precise = {
-        value: f"{len(accounts & working)} of {len(accounts)}"
-        for value, accounts in seen.holders.items()
-        if len(accounts) >= FEWEST and value[0] not in injected and len(accounts & working) > 0.9 * len(accounts)
-    }
-    assert precise == {}
+@pytest.fixture(scope="module")
+def seen() -> Scan:
+    return scan(World(world_of_everything(), 3))
 
 
-def auc(values: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
-    ranks, count = rankdata(values), positive.sum()
-    return float((ranks[positive].sum() - count * (count + 1) / 2) / (count * (len(values) - count)))
+def test_no_value_belongs_to_campaigns_alone(seen: Scan) -> None:
+    injected = set().union(*(INJECTED.get(name, set()) for name in seen.campaigns))
+    found = {value: held for value, held in precise(seen).items() if value[0] not in LINKS | injected}
+    assert found == {}
 
 
-def test_no_mean_of_an_account_tells_it_apart(seen: Seen) -> None:
-    working = set().union(*seen.campaigns.values())
-    told = {}
-    for campaign, accounts in seen.campaigns.items():
-        compared = [a for a, rows in seen.rows.items() if len(rows) >= FEWEST and (a in accounts or a not in working)]
-        positive = np.array([account in accounts for account in compared])
-        counts = np.array([len(seen.rows[account]) for account in compared])
-        means = np.array([np.mean(seen.rows[account], axis=0) for account in compared])
-        busy = counts >= MANY if (counts[positive] >= MANY).sum() >= FEWEST else counts > 0
-        for at, name in enumerate(MEANS):
-            among = busy if name in SELDOM else counts > 0
-            area = auc(means[among, at], positive[among])
-            if not 0.1 < area < 0.9:
-                told[campaign, name] = round(area, 3)
-    assert told == {}
+def test_what_two_accounts_share_is_not_theirs_alone(seen: Scan) -> None:
+    pairs: dict[str, list[bool]] = defaultdict(list)
+    working = seen.working
+    for (name, _), accounts in seen.holders.items():
+        if 2 <= len(accounts) < FEWEST and name not in LINKS:
+            pairs[name].append(accounts <= working)
+    telling = {name: (sum(found), len(found)) for name, found in pairs.items() if sum(found) > 0.5 * len(found) > 5}
+    assert telling == {}
+
+
+@pytest.mark.parametrize("name", [*PROFILES, "careful"])
+def test_no_mean_of_an_account_tells_it_apart(seen: Scan, name: str) -> None:
+    found = areas(seen, name)
+    assert found
+    meant = MEANT.get(name, set())
+    assert {mean: area for mean, area in found.items() if not 0.1 < area < 0.9 and mean not in meant} == {}
+
+
+@pytest.mark.parametrize("name", [name for name in MEANT if name not in {"hydra_peak", "rotation"}])
+def test_what_is_meant_to_be_odd_is_odd_in_honest_accounts_too(seen: Scan, name: str) -> None:
+    mine = seen.campaigns[name]
+    for mean in MEANT[name]:
+        values = {account: means[mean] for account, means in seen.accounts.items()}
+        edge = sorted(values[account] for account in mine if account in values)
+        honest = [value for account, value in values.items() if account not in seen.working]
+        within = sum(edge[0] <= value <= edge[-1] for value in honest)
+        assert within > 3 * len(edge)
+
+
+def test_a_giveaway_is_found() -> None:
+    told = {"name": "x", "profile": "hydra", "accounts": 40, "max_tokens": {12_345: 1}, "turns_mu": 3.0}
+    base = load("small").model_dump(exclude={"campaigns"}, exclude_unset=True)
+    found = scan(World(Scenario.model_validate({**base, "campaigns": [told]}), 1))
+    assert ("max_tokens", 12_345) in precise(found)
+    assert areas(found, "x")["requests per session"] > 0.9

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from streamer.errors import ConfigError
-from streamer.simulation import scenario
+from streamer.simulation import plan, scenario
 from streamer.simulation.classes import CLASSES
 from streamer.simulation.profiles import PROFILES
 from streamer.simulation.world import World
@@ -37,16 +37,89 @@ def test_a_profile_gives_what_the_file_does_not(tmp_path: Path) -> None:
 
 def test_every_class_and_profile_is_described() -> None:
     assert set(get_args(scenario.ClassName)) == set(CLASSES)
-    assert set(get_args(scenario.ProfileName)) == set(PROFILES)
+    assert set(get_args(plan.ProfileName)) == set(PROFILES)
 
 
-@pytest.mark.parametrize("name", [name for name in scenario.names() if name != "million"])
+SHORT = {"demo", "small", "million"}
+EVALUATED = [name for name in scenario.names() if name not in SHORT]
+
+
+@pytest.mark.parametrize("name", [name for name in scenario.names() if name != "million" and "_no_" not in name])
 def test_shipped_scenarios_make_worlds(name: str) -> None:
     world = World(scenario.load(name), 1)
     assert world.scenario.description
     first = next(iter(world.events()))
     assert first
     assert sum(1 for _ in world.truth()) == world.account_count
+
+
+@pytest.mark.parametrize("name", EVALUATED)
+def test_a_week_of_honest_life_comes_before_every_campaign_and_three_days_follow(name: str) -> None:
+    world = scenario.load(name)
+    assert world.days >= 11
+    for campaign in world.campaigns:
+        assert campaign.start_day >= 7
+        assert campaign.days >= 3
+        assert world.days - campaign.start_day >= 3
+
+
+@pytest.mark.parametrize("name", EVALUATED)
+def test_evaluated_worlds_have_as_many_accounts_as_is_agreed(name: str) -> None:
+    world = scenario.load(name)
+    assert 2_000 <= sum(wanted.accounts for wanted in world.honest.values()) <= 6_000
+    for campaign in world.campaigns:
+        assert 30 <= campaign.accounts <= 100
+    if world.campaigns:
+        look_alikes = set(CLASSES) - {"individual", "launch_day"}
+        assert look_alikes <= {str(name) for name, wanted in world.honest.items() if wanted.accounts}
+
+
+def test_missing_fields_are_the_only_difference() -> None:
+    for base in ("hydra", "replay", "evasive"):
+        whole = scenario.load(base)
+        for fields in ("metadata_only", "no_signup", "no_prompt_features"):
+            less = scenario.load(f"{base}_{fields}")
+            told = {"fields": fields, "name": less.name, "description": less.description}
+            assert less == whole.model_copy(update=told)
+
+
+def share_of_campaigns(name: str) -> float:
+    loaded = scenario.load(name)
+    whole = World(loaded, 1).expected_events() / loaded.days
+    asked = sum(c.accounts / c.pools * c.requests_per_account_per_day for c in loaded.campaigns)
+    honest = World(loaded.model_copy(update={"campaigns": []}), 1).expected_events() / loaded.days
+    assert whole > honest
+    return asked / (asked + honest)
+
+
+def test_campaigns_are_between_half_and_a_thousandth_of_the_traffic() -> None:
+    assert 0.4 < share_of_campaigns("dense") < 0.6
+    assert 0.0008 < share_of_campaigns("sparse") < 0.003
+
+
+def test_a_scenario_says_only_what_is_different_from_its_basis(tmp_path: Path) -> None:
+    written(tmp_path, GIVEN)
+    path = tmp_path / "other.yaml"
+    path.write_text("based_on: world\ndays: 3\nhonest:\n  app: {accounts: 4}\n", encoding="utf-8")
+    loaded = scenario.load(path)
+    assert (loaded.name, loaded.days, loaded.description) == ("other", 3, "")
+    assert {name: wanted.accounts for name, wanted in loaded.honest.items()} == {"individual": 10, "app": 4}
+    assert loaded.campaigns == scenario.load(tmp_path / "world.yaml").campaigns
+
+
+@pytest.mark.parametrize(
+    "based_on, said",
+    [
+        ("world", "based_on: found world, which is based on this one; name another scenario"),
+        ("nowhere", "based_on nowhere: cannot be read"),
+        ("[a]", "based_on: found ['a']; allowed: a scenario's name"),
+    ],
+)
+def test_a_basis_that_is_none_is_named(tmp_path: Path, based_on: str, said: str) -> None:
+    path = written(tmp_path, GIVEN + f"based_on: {based_on}\n")
+    with pytest.raises(ConfigError) as raised:
+        scenario.load(path)
+    assert said in str(raised.value)
 
 
 def test_the_million_is_a_million() -> None:
@@ -104,7 +177,7 @@ def test_what_is_no_scenario_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_an_unknown_name_lists_the_shipped_ones() -> None:
-    with pytest.raises(ConfigError, match="give a file, or one of benign, demo"):
+    with pytest.raises(ConfigError, match=r"give a file, or one of adversary_aged, .* benign, .* demo"):
         scenario.load("nowhere")
 
 

@@ -21,16 +21,36 @@ from streamer.simulation.writer import write_events, write_truth
 from streamer.sources.event import RequestEvent
 from tests.simulation.worlds import LOOK_ALIKES, actors, events, lines, scenario
 
-CAMPAIGNS = [
+CAMPAIGNS: list[dict[str, Any]] = [
     {"name": name, "profile": name, "accounts": 8, "requests_per_account_per_day": 15}
     for name in ("relay", "replay", "hydra", "hydra_peak", "rotation", "february", "evasive")
 ]
+CAREFUL: dict[str, Any] = {
+    "name": "careful",
+    "profile": "hydra",
+    "accounts": 8,
+    "start_day": 0.5,
+    "probe_days": 0.1,
+    "prior_use_per_day": 5,
+    "signup_lead_days": 30,
+    "local_days": True,
+    "days_off": 0.2,
+    "quota_sigma": 1.0,
+    "retry_flips": 32,
+    "pools": 2,
+    "pool_days": 0.2,
+    "pool_gap_h": 0.5,
+    "second_place": 0.5,
+    "honest_ratio": 0.3,
+    "resold": True,
+}
+CAMPAIGNS.append(CAREFUL)
 SEEDS = st.integers(min_value=0, max_value=2**31)
 
 
 @pytest.fixture(scope="module")
 def everything() -> Scenario:
-    return scenario(LOOK_ALIKES, CAMPAIGNS, launches=[{"day": 0.3}], incidents_per_week=20)
+    return scenario(LOOK_ALIKES, CAMPAIGNS, launches=[{"day": 0.3}], incidents_per_week=20, variety=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +65,8 @@ def schema(root: Path) -> dict[str, Any]:
 @settings(max_examples=5, deadline=None)
 @given(seed=SEEDS)
 def test_one_seed_makes_one_world(seed: int) -> None:
-    small = scenario({"individual": 20, "ci": 1}, CAMPAIGNS[-1:])
+    few = {"individual": 20, "ci": 1, "cron": 3, "reseller": 3, "tool_release": 5}
+    small = scenario(few, CAMPAIGNS[-2:], variety=1.0)
     first, second = World(small, seed), World(small, seed)
     assert lines(first) == lines(second)
     assert list(first.truth()) == list(second.truth())
@@ -55,7 +76,7 @@ def test_one_seed_makes_one_world(seed: int) -> None:
 @settings(max_examples=5, deadline=None)
 @given(seed=SEEDS)
 def test_events_come_in_time_order_within_the_days_and_once(seed: int) -> None:
-    world = World(scenario(LOOK_ALIKES, CAMPAIGNS, days=1.5), seed)
+    world = World(scenario(LOOK_ALIKES, CAMPAIGNS, days=1.5, variety=0.5), seed)
     seen = events(world)
     times = [event["timestamp"] for event in seen]
     assert times == sorted(times)

@@ -23,6 +23,21 @@ LOOK_ALIKES = {
     "agency": 6,
     "hackathon": 10,
     "launch_day": 10,
+    "app": 15,
+    "cron": 10,
+    "campus": 10,
+    "vpn": 10,
+    "family": 9,
+    "shift_team": 6,
+    "translator": 6,
+    "tool_release": 10,
+    "webinar": 20,
+    "press_day": 20,
+    "returning": 10,
+    "enterprise_gateway": 6,
+    "reseller": 5,
+    "migration": 4,
+    "several_accounts": 6,
 }
 
 

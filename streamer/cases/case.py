@@ -1,0 +1,85 @@
+"""One case: an alert with its history, its members, what was limited, and what people said about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from streamer.cases.records import AlertRecord, LimitRecord, MemberRecord
+from streamer.sinks.feedback import Feedback
+
+_VERDICTS = {"confirm": "confirmed", "dismiss": "dismissed"}
+
+
+class Revision(NamedTuple):
+    """What one revision of an alert said, in short."""
+
+    revision: int
+    updated_at: str
+    status: str
+    severity: str
+    account_count: int
+    request_count: int
+    score: float
+    summary: str
+
+
+class LimitState(NamedTuple):
+    """A limit, and whether it holds: `shadow`, `enforced`, `lifted` or `expired`."""
+
+    limit: LimitRecord
+    state: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is something to lift."""
+        return self.state in ("shadow", "enforced")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything known about one alert. `version` is another one whenever its alert or its members changed."""
+
+    alert: AlertRecord
+    revisions: tuple[Revision, ...]
+    members: tuple[MemberRecord, ...]
+    limits: dict[str, LimitState]
+    feedback: tuple[Feedback, ...]
+    members_left_out: int
+    version: tuple[int, int]
+
+    @property
+    def verdict(self) -> str | None:
+        """What a person said last about the alert: `confirmed`, `dismissed`, or nothing yet."""
+        return verdict_of(self.feedback)
+
+    @property
+    def holding(self) -> list[LimitState]:
+        """The limits that are neither lifted nor run out."""
+        return [each for each in self.limits.values() if each.holds]
+
+    @property
+    def live_members(self) -> list[MemberRecord]:
+        """The accounts that are still in."""
+        return [member for member in self.members if member.status == "member"]
+
+
+def verdict_of(feedback: tuple[Feedback, ...]) -> str | None:
+    """The last word about an alert as a whole."""
+    for said in reversed(feedback):
+        if said.account_id is None and said.action in _VERDICTS:
+            return _VERDICTS[said.action]
+    return None
+
+
+def members_of(alert: AlertRecord, known: tuple[MemberRecord, ...]) -> tuple[MemberRecord, ...]:
+    """The memberships; an account that only the alert names is one as well, with what the alert says of it."""
+    names = {member.account_id for member in known}
+    cluster = alert.cluster_id or ""
+    since = alert.detected_at or ""
+    named = (
+        MemberRecord(account_id=account, cluster_id=cluster, since=since, score=alert.score)
+        for account in alert.accounts
+        if account not in names
+    )
+    return (*known, *named)

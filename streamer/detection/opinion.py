@@ -1,0 +1,69 @@
+"""What people said of alerts, and what is learned from it: how much weight each family of evidence deserves.
+
+A logistic regression (River), prequential: it says how likely an alert is to be confirmed before it is told. Its
+coefficients move the weights of the families, within bounds: no family is ever silenced, none outweighs all others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from river import linear_model, optim
+
+from streamer.detection.evidence import EvidenceItem
+
+LOWEST, HIGHEST = 0.5, 1.5
+LEARNING_RATE = 0.05
+STRENGTH_CAP = 20.0
+MAX_EXAMPLES = 2000
+
+
+class Opinion:
+    """Learns from what is confirmed and dismissed; its state is what it was told, in order."""
+
+    def __init__(self) -> None:
+        self._model = _fresh_model()
+        self._examples: list[tuple[dict[str, float], bool]] = []
+        self._seen: list[str] = []
+
+    def is_new(self, saying_id: str) -> bool:
+        """Note a saying; False if it was noted before."""
+        if saying_id in self._seen:
+            return False
+        self._seen = [*self._seen[1 - MAX_EXAMPLES :], saying_id]
+        return True
+
+    def learn(self, evidence: Sequence[EvidenceItem], *, confirmed: bool) -> float:
+        """Learn one verdict about an alert with this evidence; give how likely it was held to be confirmed."""
+        strengths = {item.family: min(STRENGTH_CAP, -item.log10_p) / STRENGTH_CAP for item in evidence}
+        expected = float(self._model.predict_proba_one(strengths).get(True, 0.5))
+        self._model.learn_one(strengths, confirmed)
+        self._examples = [*self._examples[1 - MAX_EXAMPLES :], (strengths, confirmed)]
+        return expected
+
+    def weight(self, family: str) -> float:
+        """Give the weight of a family: 1 until people have said something about it, never beyond the bounds.
+
+        >>> Opinion().weight("evenness")
+        1.0
+        """
+        return min(HIGHEST, max(LOWEST, math.exp(self._model.weights.get(family, 0.0))))
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain data from which `restore` makes the same opinion."""
+        examples = [[sorted(strengths.items()), confirmed] for strengths, confirmed in self._examples]
+        return {"examples": examples, "seen": list(self._seen)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `snapshot` gave, by learning it again."""
+        self._model, self._examples, self._seen = _fresh_model(), [], list(state["seen"])
+        for strengths, confirmed in state["examples"]:
+            told = dict(strengths)
+            self._model.learn_one(told, confirmed)
+            self._examples.append((told, confirmed))
+
+
+def _fresh_model() -> linear_model.LogisticRegression:
+    return linear_model.LogisticRegression(optimizer=optim.SGD(LEARNING_RATE), intercept_lr=LEARNING_RATE)

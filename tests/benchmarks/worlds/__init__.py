@@ -1,0 +1,1 @@
+"""The detector over many simulated worlds: what it finds, how soon, and what honest people have to bear."""

@@ -1,0 +1,45 @@
+"""Families of evidence and kinds of link, to be switched off in turn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from streamer.detection.links import KINDS
+from streamer.errors import ConfigError
+from tests.benchmarks.worlds.running import Outcome, configuration
+
+Settings = tuple[tuple[str, str], ...]
+KEYS = {"family": "group.disabled_families", "link": "link.disabled_kinds"}
+
+
+def switches(found: Sequence[Outcome]) -> list[str]:
+    """Every family that had a part in these outcomes, and every kind of link."""
+    families = {family.family for each in found for family in each.evaluation.families}
+    return [f"family:{name}" for name in sorted(families)] + [f"link:{kind}" for kind in KINDS]
+
+
+def full_name(name: str) -> str:
+    """A switch's name with what it is: `family:` or `link:`.
+
+    >>> full_name("payment"), full_name("evenness"), full_name("family:template")
+    ('link:payment', 'family:evenness', 'family:template')
+    """
+    if ":" in name:
+        return name
+    return f"link:{name}" if name in KINDS else f"family:{name}"
+
+
+def without(name: str, settings: Settings) -> Settings:
+    """The settings with one family or kind of link switched off."""
+    what, _, value = full_name(name).partition(":")
+    return (*settings, (KEYS[what], json.dumps([value])))
+
+
+def unavailable(settings: Settings) -> str | None:
+    """Why the detector of this checkout cannot be set so; None if it can."""
+    try:
+        configuration(dict(settings))
+    except ConfigError as error:
+        return str(error)
+    return None

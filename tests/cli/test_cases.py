@@ -1,0 +1,95 @@
+"""explain, export and feedback over the records of a replay."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+import stix2
+
+from streamer.cases.records import MemberRecord
+from tests.cases.made_up import ALERT_ID, CLUSTER_ID, alert, evidence, limit
+from tests.cli.conftest import Run
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    directory = tmp_path / "results"
+    directory.mkdir()
+    ties = ("address_block:203.0.113.0/24", "payment:pf_1")
+    members = [MemberRecord(f"acct_{number}", CLUSTER_ID, score=0.9, links=ties) for number in range(4)]
+    for name, records in (
+        ("alerts.jsonl", [alert(evidence=evidence(4)), alert(revision=2, evidence=evidence(4))]),
+        ("members.jsonl", members),
+        ("limits.jsonl", [limit("acct_1")]),
+    ):
+        (directory / name).write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in records))
+    return directory
+
+
+@pytest.mark.usefixtures("results")
+def test_why_this_account(run: Run) -> None:
+    done = run("explain", "acct_1", "--from", "results")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "acct_1 is one of the 4 accounts" in done.stdout
+    assert "203.0.113.0/24" in done.stdout
+    assert "evenness" in done.stdout
+    as_json = run("explain", CLUSTER_ID, "--from", "results", "--json")
+    (case,) = json.loads(as_json.stdout)["cases"]
+    assert (case["alert"]["alert_id"], case["members"]) == (ALERT_ID, 4)
+
+
+@pytest.mark.usefixtures("results")
+def test_what_can_be_handed_on(run: Run) -> None:
+    done = run("export", ALERT_ID, "--format", "stix", "--from", "results")
+    assert done.returncode == 0
+    assert done.stderr.startswith("warning: identifiers are as they came")
+    assert "203.0.113.0/24" in done.stdout
+    stix2.parse(done.stdout, allow_custom=False)
+    table = run("export", ALERT_ID, "--format", "csv", "--from", "results")
+    assert len(table.stdout.splitlines()) == 1 + 2 + 4
+
+
+def test_under_pseudonyms_no_network_is_handed_on(run: Run, results: Path) -> None:
+    results.with_name("my.yaml").write_text("privacy: {pseudonymize: true}", encoding="utf-8")
+    done = run("export", ALERT_ID, "--format", "stix", "--from", "results", "--config", "my.yaml")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "ipv4-addr" not in done.stdout
+
+
+def test_what_a_person_says_is_written_down(run: Run, results: Path) -> None:
+    done = run(
+        "feedback", ALERT_ID, "--dismiss", "--reason", "a class", "--author", "Kim", "--from", "results", "--json"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["action"] == "dismiss"
+    assert run("feedback", ALERT_ID, "--confirm", "--from", "results").returncode == 0
+    said = [json.loads(line) for line in (results / "feedback.jsonl").read_text().splitlines()]
+    assert [(each["action"], each["reason"]) for each in said] == [("dismiss", "a class"), ("confirm", "")]
+    assert said[0] == json.loads(done.stdout)
+    assert "confirmed by a person" in run("explain", ALERT_ID, "--from", "results").stdout
+
+
+@pytest.mark.usefixtures("results")
+@pytest.mark.parametrize(
+    "arguments,code,said",
+    [
+        (["explain", "nobody", "--from", "results"], 1, "nobody: no alert, cluster or account of that name; 1 alerts"),
+        (["export", "nobody", "--format", "csv", "--from", "results"], 1, "nobody: no alert, cluster or account"),
+        (["feedback", "acct_1", "--confirm", "--from", "results"], 1, "acct_1: no alert of that name"),
+        (["explain", "acct_1", "--from", "nowhere"], 2, "nowhere/alerts.jsonl: no such file; name a directory"),
+        (["export", "acct_1", "--from", "results"], 2, "streamer export: missing option '--format'"),
+        (["export", "acct_1", "--format", "xml", "--from", "results"], 2, "streamer export: invalid value"),
+        (["feedback", ALERT_ID, "--from", "results"], 2, "--confirm and --dismiss: found neither"),
+        (["feedback", ALERT_ID, "--confirm", "--dismiss", "--from", "results"], 2, "found both; name one of them"),
+        (["explain", "acct_1"], 1, "kafka.bootstrap_servers: no Kafka answers (localhost:1: "),
+        (["feedback", ALERT_ID, "--confirm"], 1, "kafka.bootstrap_servers: no Kafka answers (localhost:1: "),
+    ],
+)
+def test_what_cannot_be_is_one_line(run: Run, arguments: list[str], code: int, said: str) -> None:
+    done = run(*arguments, KAFKA_BOOTSTRAP_SERVERS="localhost:1")
+    assert (done.returncode, done.stdout) == (code, "")
+    (line,) = done.stderr.splitlines()
+    assert said in line

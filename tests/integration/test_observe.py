@@ -1,0 +1,175 @@
+"""A campaign on the real Kafka, seen by the real Prometheus and told by the real Alertmanager."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from streamer.wiring.demonstration import free_port
+from tests.dashboards.boards import Asked, panels, queries, shipped
+from tests.integration.live import SENSITIVE, LiveRun, replayed, world
+from tests.notify.programs import Alertmanager, Inbox, answers, eventually, fetch, need
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.kafka_fixture import KafkaCluster
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(200)]
+MIN_ACCOUNTS = 4
+
+
+class Prometheus:
+    """The program with our rules, which scrapes one worker in a hurry."""
+
+    def __init__(self, directory: Path, root: Path, worker_port: int) -> None:
+        self.port = free_port()
+        self._directory = directory
+        deployed = root / "deploy" / "prometheus"
+        document = yaml.safe_load((deployed / "prometheus.yml").read_text(encoding="utf-8"))
+        document["global"] = {"scrape_interval": "500ms", "evaluation_interval": "500ms", "scrape_timeout": "400ms"}
+        document["rule_files"] = [str(deployed / "rules" / "*.yml")]
+        document["scrape_configs"][0]["static_configs"] = [{"targets": [f"127.0.0.1:{worker_port}"]}]
+        document["alerting"]["alertmanagers"] = []
+        (directory / "prometheus.yml").write_text(yaml.safe_dump(document), encoding="utf-8")
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        command = [
+            need("prometheus"),
+            f"--config.file={self._directory / 'prometheus.yml'}",
+            f"--storage.tsdb.path={self._directory / 'prometheus'}",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+        ]
+        with (self._directory / "prometheus.log").open("wb") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            eventually(lambda: answers(f"http://127.0.0.1:{self.port}/-/ready"), "no Prometheus answers")
+            yield
+        finally:
+            process.kill()
+            process.wait()
+
+    def get(self, path: str, **parameters: object) -> Any:
+        try:
+            answer = fetch(f"http://127.0.0.1:{self.port}/api/v1/{path}?{urllib.parse.urlencode(parameters)}")
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{parameters}: {error.read().decode()}") from error
+        return answer["data"]
+
+    def value(self, expression: str) -> float | None:
+        """The one value of an expression; None where there is none."""
+        found = self.get("query", query=expression)["result"]
+        return float(found[0]["value"][1]) if found else None
+
+
+class Seen:
+    """What was left after a campaign: everything still runs."""
+
+    def __init__(self, prometheus: Prometheus, alert: dict[str, Any], page: dict[str, Any], limited: int) -> None:
+        self.prometheus = prometheus
+        self.alert = alert
+        self.page = page
+        self.limited = limited
+
+
+@pytest.fixture(scope="module")
+def seen(kafka: KafkaCluster, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
+    need("prometheus")
+    need("prometheus-alertmanager", "alertmanager")
+    directory = tmp_path_factory.mktemp("observe")
+    events = world("small", directory)
+    port = free_port()
+    prometheus = Prometheus(directory, root, port)
+    with contextlib.ExitStack() as stack:
+        inbox = stack.enter_context(Inbox())
+        alertmanager = Alertmanager(directory, root / "deploy" / "alertmanager" / "alertmanager.yml", inbox.url)
+        run = stack.enter_context(LiveRun(kafka, directory, SENSITIVE, partitions=2))
+        document = yaml.safe_load(run.config_path.read_text(encoding="utf-8"))
+        document |= {"web": {"port": port}, "alertmanager": {"urls": [alertmanager.url], "resend_interval_s": 1.0}}
+        run.config_path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        last = list(replayed([events], directory / "replay", run.config_path)["alerts"].values())[-1]
+        assert last["severity"] == "critical"
+        stack.enter_context(prometheus.running())
+        run.start()
+        eventually(lambda: prometheus.value("sum(streamer_restores_total)") == 5, "the worker is ready and scraped")
+        run.produce(events)
+        # Alertmanager is not there yet, and detection does not wait for it.
+        run.wait_for_alert(lambda found: found["status"] == "firing", 60)
+        stack.enter_context(alertmanager.running())
+        alert = run.wait_for_alert(lambda found: found == last, 60)
+        page = eventually(lambda: [body for body in [inbox.next()] if body["receiver"] == "page"], "a page")[0]
+        limits = 'max(streamer_limited_accounts{mode="shadow", action="throttle"})'
+        limited = eventually(
+            lambda: (found := prometheus.value(limits)) == alert["account_count"] and found, "the limits are seen"
+        )
+        accounts = "max(streamer_campaign_accounts)"
+        eventually(lambda: prometheus.value(accounts) == alert["account_count"], "the alert is seen")
+        eventually(lambda: prometheus.value("sum(streamer_memberships_total)"), "the members are seen")
+        yield Seen(prometheus, alert, page, int(limited))
+
+
+def test_a_person_is_paged_with_the_evidence(seen: Seen) -> None:
+    assert seen.page["receiver"] == "page"
+    (told,) = seen.page["alerts"]
+    assert told["labels"]["cluster_id"] == seen.alert["cluster_id"]
+    assert int(told["annotations"]["account_count"]) >= MIN_ACCOUNTS
+    assert len(told["annotations"]["description"].splitlines()) >= 2
+
+
+def test_every_panel_of_every_dashboard_shows_something(seen: Seen, root: Path) -> None:
+    boards = shipped(root)
+    instant = {panel["title"] for board in boards.values() for panel in panels(board) if panel["type"] == "bargauge"}
+    empty = [asked for asked in queries(boards) if not _shown(seen.prometheus, asked, instant=asked.panel in instant)]
+    assert empty == []
+
+
+def _shown(prometheus: Prometheus, asked: Asked, *, instant: bool) -> list[float]:
+    expression = asked.expression.replace("$__rate_interval", "10s")
+    now = time.time()
+    if instant:
+        found = prometheus.get("query", query=expression)["result"]
+        samples = [series["value"] for series in found]
+    else:
+        found = prometheus.get("query_range", query=expression, start=now - 60, end=now, step=1)["result"]
+        samples = [sample for series in found for sample in series["values"]]
+    return [value for value in (float(value) for _, value in samples) if math.isfinite(value)]
+
+
+def test_the_panels_say_what_the_records_say(seen: Seen, root: Path) -> None:
+    asked = {query.panel: query.expression for query in queries(shipped(root))}
+
+    def shown(panel: str) -> float | None:
+        return seen.prometheus.value(asked[panel])
+
+    assert seen.limited == shown("Accounts in them") == seen.alert["account_count"] >= MIN_ACCOUNTS
+    assert shown("Critical campaigns") == 1
+    assert shown("Accounts limited") == 0, "all are in shadow mode"
+    assert shown("Requests served to them") == seen.alert["request_count"]
+    assert shown("Output tokens served to them") == seen.alert["output_tokens"]
+    assert shown("Alerts raised this week") == 1
+    weight = sum(-item["log10_p"] for item in seen.alert["evidence"])
+    assert seen.prometheus.value("sum(streamer_evidence_weight)") == pytest.approx(weight)
+    payment = 'max(streamer_fields_present_total{family="payment"}) / max(streamer_requests_sampled_total)'
+    assert (seen.prometheus.value(payment) or 0) > 0.5
+
+
+def test_the_rules_run_and_notice_the_campaign(seen: Seen) -> None:
+    def rules() -> dict[str, Any]:
+        groups = seen.prometheus.get("rules")["groups"]
+        return {rule["name"]: rule for group in groups for rule in group["rules"]}
+
+    (noticed,) = eventually(lambda: rules()["StreamerCampaignFiring"]["alerts"], "the rule notices")
+    found = rules()
+    assert {rule["health"] for rule in found.values()} == {"ok"}, json.dumps(found)
+    assert noticed["labels"]["severity"] == "critical"
