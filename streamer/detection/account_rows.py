@@ -82,7 +82,8 @@ def rows_of(state: Accounts, cut: Segments, end_ms: int, surprise: Floats, creat
 
 
 def _where(known: Ints, values: Ints) -> Ints:
-    return np.where(known, values, MISSING).astype(np.int64)
+    # Widened first: MISSING put among small unsigned numbers would be one of them.
+    return np.where(known, values.astype(np.int64), MISSING)
 
 
 def _variance(held: Floats) -> Floats:
