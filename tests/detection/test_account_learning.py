@@ -69,9 +69,7 @@ class Accounts:
         state = self.book.rows[[self.slots["a"]]]
         seen = OpenWindow()
         seen.add(at(0), START_MS)
-        row = rows_of(
-            state, Segments(seen.columns()), START_MS + end_offset_ms, np.zeros(1), np.array([created_ms])
-        )[0]
+        row = rows_of(state, Segments(seen.columns()), START_MS + end_offset_ms, np.zeros(1), np.array([created_ms]))[0]
         return {name: row[name].tolist() for name in row.dtype.names}
 
     def surprise(self, requests: int, name: str = "a") -> float:
@@ -225,9 +223,7 @@ def test_the_follow_up_share_counts_requests_in_the_session_of_the_one_before(
     sessions: list[str | None], cut: int
 ) -> None:
     one = Accounts()
-    one.take(
-        [at((place // cut) * WINDOW_MS + place % cut * 1000, session_id=s) for place, s in enumerate(sessions)]
-    )
+    one.take([at((place // cut) * WINDOW_MS + place % cut * 1000, session_id=s) for place, s in enumerate(sessions)])
     expected, last = [], None
     for place, session in enumerate(sessions):
         before = sessions[place - 1] if place % cut else last

@@ -172,7 +172,10 @@ def test_windows_without_requests_are_told_by_the_progress_alone() -> None:
     stage = AccountStage(SETTINGS)
     begun(stage)
     begun(stage, 10 * WINDOW_MS + LATENESS_MS)
-    assert [(r.window - START_WINDOW, len(r.active.account_ids)) for r in stage.advance(stage.watermark_ms)] == [(0, 1), (9, 0)]
+    assert [(r.window - START_WINDOW, len(r.active.account_ids)) for r in stage.advance(stage.watermark_ms)] == [
+        (0, 1),
+        (9, 0),
+    ]
 
 
 def test_only_the_last_report_of_a_silent_partition_says_that_it_is_idle() -> None:
@@ -189,9 +192,7 @@ def test_a_partition_that_speaks_again_says_that_it_is_not_idle_any_more() -> No
     begun(stage, WINDOW_MS - 1)
     stage.drain()
     stage.observe(at(WINDOW_MS))
-    assert [(r.window, r.active, r.idle) for r in stage.advance(stage.watermark_ms)] == [
-        (START_WINDOW, NOBODY, False)
-    ]
+    assert [(r.window, r.active, r.idle) for r in stage.advance(stage.watermark_ms)] == [(START_WINDOW, NOBODY, False)]
     assert stage.advance(stage.watermark_ms) == []
 
 

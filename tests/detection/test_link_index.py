@@ -52,7 +52,7 @@ READY, COLD = reference(), reference(days=0.5)
 
 
 def see(one: LinkIndex, window: int, accounts: str, value: str = "pf") -> None:
-    one.see(on(dict.fromkeys(accounts, [value])), START + window)
+    one.see(on({name: [value] for name in accounts}), START + window)
 
 
 def on(values: dict[str, list[str]]) -> Gathering:
@@ -359,7 +359,7 @@ def test_a_restored_index_goes_on_as_if_nothing_had_happened(
             one = restored(one)
         for each, said in ((steady, expected), (one, found)):
             each.see(on_pairs(pairs), window)
-            said += told_of(each, window)
+            said.extend(told_of(each, window))
     assert found == expected
     assert set(one.groups) == set(steady.groups)
 
