@@ -416,7 +416,7 @@ def test_a_long_prompt_without_a_hash_is_known_by_its_shape_and_a_short_one_not_
         ("e", {"input_tokens": 63, "max_tokens": 100}),
         ("f", {"max_tokens": 100}),
     ):
-        stage.observe(at(0, name, **fields))
+        stage.observe(at(0, name)._replace(**fields))
     found = told(stage.drain()[0].active)
     assert found["a"].prompts == found["b"].prompts
     assert {p[3] for p in found["a"].prompts} == {BY_SHAPE}

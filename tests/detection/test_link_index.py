@@ -16,7 +16,14 @@ from streamer.detection.link_index import Group, LinkIndex
 from streamer.detection.links import template_keys
 from streamer.detection.population import POOLED, Reference, strata_of
 from streamer.detection.profile import BINS, BUCKETS, SETTLED, Feature
-from streamer.detection.settings import DAY_S, HOUR_S, LinkSettings, ReferenceSettings, WindowSettings
+from streamer.detection.settings import (
+    DAY_S,
+    HOUR_S,
+    DetectionSettings,
+    LinkSettings,
+    ReferenceSettings,
+    WindowSettings,
+)
 from tests.detection.handmade import START_WINDOW, Prompt, active_of, gathered, key_of, link
 
 WINDOW = WindowSettings(window_s=600)
@@ -38,7 +45,7 @@ SETTINGS = LinkSettings(
 
 
 def index(settings: LinkSettings = SETTINGS, partition: int = 0, partitions: int = 1) -> LinkIndex:
-    return LinkIndex(settings, WINDOW, partition, partitions)
+    return LinkIndex(DetectionSettings(window=WINDOW, link=settings), partition, partitions)
 
 
 def reference(accounts: int = 100, days: float = 2.0) -> Reference:

@@ -24,7 +24,7 @@ ACCOUNTS = 1_000_000 if LARGE else 100_000
 
 
 def invented(path: Path) -> Path:
-    """One request each of accounts that nobody ever sees again, each with an address, a card and a prompt of its own."""
+    """One request each of accounts never seen again, each with an address, a card and a prompt of its own."""
     with path.open("w", encoding="utf-8") as file:
         for number in range(ACCOUNTS):
             event = {
