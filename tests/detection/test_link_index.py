@@ -45,7 +45,8 @@ SETTINGS = LinkSettings(
 
 
 def index(settings: LinkSettings = SETTINGS, partition: int = 0, partitions: int = 1) -> LinkIndex:
-    return LinkIndex(DetectionSettings(window=WINDOW, link=settings), partition, partitions)
+    everything = DetectionSettings(window=WINDOW, link=settings, group=GroupSettings(min_accounts=3))
+    return LinkIndex(everything, partition, partitions)
 
 
 def reference(accounts: int = 100, days: float = 2.0) -> Reference:
@@ -146,11 +147,11 @@ def test_prompts_of_one_template_make_a_group() -> None:
 
 def test_a_group_is_due_at_once_and_then_when_it_grew_or_time_has_passed() -> None:
     one = index()
-    see(one, 0, "ab")
+    see(one, 0, "abc")
     assert due(one, 0) == ["pf"]
     assert due(one, 0) == []  # nothing new
     see(one, 1, "")
-    see(one, 2, "a")  # 10 requests beside 20: half as many again
+    see(one, 2, "ab")  # 20 requests beside 30: more than half as many again
     assert due(one, 2) == ["pf"]
     see(one, 3, "abcdefgh")
     assert due(one, 3) == ["pf"]
@@ -193,7 +194,7 @@ def test_a_group_that_was_improbable_is_due_more_often() -> None:
 def test_groups_come_in_the_order_of_their_keys() -> None:
     one = index()
     values = [f"pf{number}" for number in range(20)]
-    one.see(on(dict.fromkeys("ab", values)), START)
+    one.see(on(dict.fromkeys("abc", values)), START)
     keys = [group.link.key for group in judged(one, START)]
     assert len(keys) == 20
     assert keys == sorted(keys)
