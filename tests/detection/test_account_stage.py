@@ -408,14 +408,15 @@ def test_a_prompt_is_told_with_when_it_was_first_sent_and_first_refused() -> Non
 def test_a_long_prompt_without_a_hash_is_known_by_its_shape_and_a_short_one_not_at_all() -> None:
     stage = AccountStage(SETTINGS)
     begun(stage)
-    for name, fields in (
+    shapes: tuple[tuple[str, dict[str, Any]], ...] = (
         ("a", {"input_tokens": 900, "max_tokens": 100}),
         ("b", {"input_tokens": 900, "max_tokens": 100}),
         ("c", {"input_tokens": 901, "max_tokens": 100}),
         ("d", {"input_tokens": 900}),
         ("e", {"input_tokens": 63, "max_tokens": 100}),
         ("f", {"max_tokens": 100}),
-    ):
+    )
+    for name, fields in shapes:
         stage.observe(at(0, name)._replace(**fields))
     found = told(stage.drain()[0].active)
     assert found["a"].prompts == found["b"].prompts

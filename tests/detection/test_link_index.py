@@ -20,6 +20,7 @@ from streamer.detection.settings import (
     DAY_S,
     HOUR_S,
     DetectionSettings,
+    GroupSettings,
     LinkSettings,
     ReferenceSettings,
     WindowSettings,
