@@ -169,6 +169,7 @@ class ClusterStage:
             {burst.key: 1.0},
             frozenset(),
             of,
+            of,
             (),
             [burst.evidence],
             burst.log10_p,

@@ -32,12 +32,12 @@ class Clusters:
     def place(self, suspect: Suspect, names: dict[int, str], now_ms: int) -> Placement | None:
         """Put a suspect where it belongs: into the clusters it overlaps, which become one, or into one of its own.
 
-        None where it overlaps none enough, and too few of its accounts are free to be one.
+        None where it overlaps none enough and is nothing of its own.
         """
         if suspect.kind == "account":
             return self._single(suspect, names, now_ms)
         found = self._overlapping(suspect)
-        if not found and sum(key not in self.of_account for key in suspect.candidates) < self._min_accounts:
+        if not found and self._is_nothing_new(suspect):
             return None
         absorbed: list[Cluster] = []
         new: list[int] = []
@@ -53,6 +53,12 @@ class Clusters:
         new += cluster.take(suspect._replace(candidates=free), names, now_ms)
         self.of_account.update(dict.fromkeys(cluster.accounts, cluster.cluster_id))
         return Placement(cluster, sorted(set(new)), absorbed)
+
+    def _is_nothing_new(self, suspect: Suspect) -> bool:
+        """Whether too few of a suspect's accounts are free, or what speaks against it is known clusters' doing."""
+        free = sum(key not in self.of_account for key in suspect.candidates)
+        taken = sum(key in self.of_account for key in suspect.core)
+        return free < self._min_accounts or (taken > 0 and 2 * taken >= len(suspect.core))
 
     def _single(self, suspect: Suspect, names: dict[int, str], now_ms: int) -> Placement:
         (key,) = suspect.candidates

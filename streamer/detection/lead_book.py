@@ -100,6 +100,10 @@ class LeadBook:
         """Give those of some accounts that passed a request to another of them, or took one over."""
         return sorted(key for key in accounts if not accounts.isdisjoint(self._partners.get(key, ())))
 
+    def passing_count(self, accounts: frozenset[int]) -> int:
+        """Count those of some accounts that took part in a hand-off, with whomever."""
+        return sum(key in self._partners for key in accounts)
+
     def untied_passers(self, but: Container[int]) -> set[int]:
         """Give accounts that took part in a hand-off and have no identity in common with anybody, `but` for some."""
         ties, of_account = self.ties, self._of_account

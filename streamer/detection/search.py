@@ -132,6 +132,7 @@ class Search:
             candidates,
             doubtful,
             frozenset(keys),
+            frozenset(key for key, ties in zip(keys, held, strict=True) if ties >= PASSER_SUPPORT),
             tuple(union.links),
             found.evidence,
             log10_p,

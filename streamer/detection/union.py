@@ -27,6 +27,7 @@ MAX_ADJACENT = 150
 MAX_TIMED = 100
 SLACK = 0.05
 PASSER_SUPPORT = 2
+MIN_PASSERS_RATIO = 0.25
 MAX_NEW_RATIO = 0.67
 LARGE, MAX_NEW_RATIO_LARGE = 24, 0.34
 _VOLUME = PROFILE.index(Feature.VOLUME)
@@ -174,7 +175,12 @@ class Grower:
         return Table(self._members.of(passers if enough else sorted(keys)))
 
     def _fitting_partners(self, keys: Keys) -> Keys:
-        """Give the accounts that hand-offs join to the union, but for those that are not at all like it."""
+        """Give the accounts that hand-offs join to the union, but for those that are not at all like it.
+
+        One account of many that passed requests on is a stranger among them: whom it brings would be another subject.
+        """
+        if MIN_PASSERS_RATIO * len(keys) > self._book.passing_count(keys):
+            return frozenset()
         partners = sorted(self._fresh(self._book.partners(keys)))
         if not partners or len(keys) < self._settings.group.min_accounts:
             return frozenset(partners)
