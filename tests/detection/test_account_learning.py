@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
@@ -69,9 +69,7 @@ class Accounts:
         state = self.book.rows[[self.slots["a"]]]
         seen = OpenWindow()
         seen.add(at(0), START_MS)
-        row = rows_of(
-            state, Segments(seen.columns()), START_MS + end_offset_ms, np.zeros(1), np.array([created_ms])
-        )[0]
+        row = rows_of(state, Segments(seen.columns()), START_MS + end_offset_ms, np.zeros(1), np.array([created_ms]))[0]
         return {name: row[name].tolist() for name in row.dtype.names}
 
     def surprise(self, requests: int, name: str = "a") -> float:
@@ -225,15 +223,9 @@ def test_the_follow_up_share_counts_requests_in_the_session_of_the_one_before(
     sessions: list[str | None], cut: int
 ) -> None:
     one = Accounts()
-    one.take(
-        [at((place // cut) * WINDOW_MS + place % cut * 1000, session_id=s) for place, s in enumerate(sessions)]
-    )
-    expected, last = [], None
-    for place, session in enumerate(sessions):
-        before = sessions[place - 1] if place % cut else last
-        if session is not None:
-            expected.append(session == before)
-        last = session if session is not None else last
+    one.take([at((place // cut) * WINDOW_MS + place % cut * 1000, session_id=s) for place, s in enumerate(sessions)])
+    # Where the windows are cut makes no difference.
+    expected = [s == before for before, s in pairwise([None, *sessions]) if s is not None]
     state = one.state()
     assert state["follow"][N] == pytest.approx(len(expected), rel=0.1)
     if expected:

@@ -172,7 +172,10 @@ def test_windows_without_requests_are_told_by_the_progress_alone() -> None:
     stage = AccountStage(SETTINGS)
     begun(stage)
     begun(stage, 10 * WINDOW_MS + LATENESS_MS)
-    assert [(r.window - START_WINDOW, len(r.active.account_ids)) for r in stage.advance(stage.watermark_ms)] == [(0, 1), (9, 0)]
+    assert [(r.window - START_WINDOW, len(r.active.account_ids)) for r in stage.advance(stage.watermark_ms)] == [
+        (0, 1),
+        (9, 0),
+    ]
 
 
 def test_only_the_last_report_of_a_silent_partition_says_that_it_is_idle() -> None:
@@ -189,9 +192,7 @@ def test_a_partition_that_speaks_again_says_that_it_is_not_idle_any_more() -> No
     begun(stage, WINDOW_MS - 1)
     stage.drain()
     stage.observe(at(WINDOW_MS))
-    assert [(r.window, r.active, r.idle) for r in stage.advance(stage.watermark_ms)] == [
-        (START_WINDOW, NOBODY, False)
-    ]
+    assert [(r.window, r.active, r.idle) for r in stage.advance(stage.watermark_ms)] == [(START_WINDOW, NOBODY, False)]
     assert stage.advance(stage.watermark_ms) == []
 
 
@@ -407,15 +408,16 @@ def test_a_prompt_is_told_with_when_it_was_first_sent_and_first_refused() -> Non
 def test_a_long_prompt_without_a_hash_is_known_by_its_shape_and_a_short_one_not_at_all() -> None:
     stage = AccountStage(SETTINGS)
     begun(stage)
-    for name, fields in (
+    shapes: tuple[tuple[str, dict[str, Any]], ...] = (
         ("a", {"input_tokens": 900, "max_tokens": 100}),
         ("b", {"input_tokens": 900, "max_tokens": 100}),
         ("c", {"input_tokens": 901, "max_tokens": 100}),
         ("d", {"input_tokens": 900}),
         ("e", {"input_tokens": 63, "max_tokens": 100}),
         ("f", {"max_tokens": 100}),
-    ):
-        stage.observe(at(0, name, **fields))
+    )
+    for name, fields in shapes:
+        stage.observe(at(0, name)._replace(**fields))
     found = told(stage.drain()[0].active)
     assert found["a"].prompts == found["b"].prompts
     assert {p[3] for p in found["a"].prompts} == {BY_SHAPE}

@@ -30,6 +30,7 @@ def suspect(accounts: str, window: int = 0, value: str = "pf", log10_p: float = 
         candidates=scores,
         doubtful=frozenset(),
         keys=frozenset(keys),
+        core=frozenset(keys),
         links=(link(value),),
         evidence=evidence(log10_p),
         log10_p=log10_p,

@@ -42,9 +42,7 @@ def told(window: int, names: list[str], value: str = "pf", partition: int = 0, s
     rows = seen.table().copy()
     rows["scores"] = score
     rows["scores"][:, 2] = -score  # regular gaps
-    return leads(
-        window, lead(names, value), partition=partition, watched=seen._replace(rows=rows.tobytes()), tests=1
-    )
+    return leads(window, lead(names, value), partition=partition, watched=seen._replace(rows=rows.tobytes()), tests=1)
 
 
 class Timeline:

@@ -118,7 +118,9 @@ def test_pieces_put_together_in_any_order_some_of_them_twice_are_the_whole(
 
 @given(accounts, accounts, st.booleans())
 def test_an_account_that_two_partitions_tell_of_is_put_together_the_same_in_any_order(
-    one: Found, other: Found, shares: bool
+    one: Found,
+    other: Found,
+    shares: bool,  # noqa: FBT001
 ) -> None:
     parts = [report(one), report(other)]
     if not shares:

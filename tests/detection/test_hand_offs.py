@@ -49,7 +49,8 @@ def pairs(found: list[HandOff]) -> list[tuple[str, str, int]]:
     "sent_ms, found", [(999, False), (1000, True), (6000, True), (121_000, True), (121_001, False)]
 )
 def test_who_sends_within_two_minutes_what_was_refused_elsewhere_took_it_over(
-    sent_ms: int, found: bool  # noqa: FBT001
+    sent_ms: int,
+    found: bool,  # noqa: FBT001
 ) -> None:
     told = see(hand_offs(), 0, Prompt("a", VALUE, 500, 1000), Prompt("b", VALUE, sent_ms))
     assert pairs(told) == ([("a", "b", sent_ms - 1000)] if found else [])
@@ -78,9 +79,7 @@ def test_sending_again_what_was_refused_to_oneself_is_no_hand_off() -> None:
 
 
 def test_what_is_refused_again_at_the_taker_goes_on_to_a_third() -> None:
-    told = see(
-        hand_offs(), 0, Prompt("a", VALUE, 0, 0), Prompt("b", VALUE, 3000, 3000), Prompt("c", VALUE, 5000)
-    )
+    told = see(hand_offs(), 0, Prompt("a", VALUE, 0, 0), Prompt("b", VALUE, 3000, 3000), Prompt("c", VALUE, 5000))
     assert pairs(told) == [("a", "b", 3000), ("b", "c", 2000)] or pairs(told) == [("b", "c", 2000), ("a", "b", 3000)]
 
 

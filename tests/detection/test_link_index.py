@@ -16,7 +16,15 @@ from streamer.detection.link_index import Group, LinkIndex
 from streamer.detection.links import template_keys
 from streamer.detection.population import POOLED, Reference, strata_of
 from streamer.detection.profile import BINS, BUCKETS, SETTLED, Feature
-from streamer.detection.settings import DAY_S, HOUR_S, LinkSettings, ReferenceSettings, WindowSettings
+from streamer.detection.settings import (
+    DAY_S,
+    HOUR_S,
+    DetectionSettings,
+    GroupSettings,
+    LinkSettings,
+    ReferenceSettings,
+    WindowSettings,
+)
 from tests.detection.handmade import START_WINDOW, Prompt, active_of, gathered, key_of, link
 
 WINDOW = WindowSettings(window_s=600)
@@ -38,7 +46,8 @@ SETTINGS = LinkSettings(
 
 
 def index(settings: LinkSettings = SETTINGS, partition: int = 0, partitions: int = 1) -> LinkIndex:
-    return LinkIndex(settings, WINDOW, partition, partitions)
+    everything = DetectionSettings(window=WINDOW, link=settings, group=GroupSettings(min_accounts=3))
+    return LinkIndex(everything, partition, partitions)
 
 
 def reference(accounts: int = 100, days: float = 2.0) -> Reference:
@@ -52,7 +61,7 @@ READY, COLD = reference(), reference(days=0.5)
 
 
 def see(one: LinkIndex, window: int, accounts: str, value: str = "pf") -> None:
-    one.see(on(dict.fromkeys(accounts, [value])), START + window)
+    one.see(on({name: [value] for name in accounts}), START + window)
 
 
 def on(values: dict[str, list[str]]) -> Gathering:
@@ -139,11 +148,11 @@ def test_prompts_of_one_template_make_a_group() -> None:
 
 def test_a_group_is_due_at_once_and_then_when_it_grew_or_time_has_passed() -> None:
     one = index()
-    see(one, 0, "ab")
+    see(one, 0, "abc")
     assert due(one, 0) == ["pf"]
     assert due(one, 0) == []  # nothing new
     see(one, 1, "")
-    see(one, 2, "a")  # 10 requests beside 20: half as many again
+    see(one, 2, "ab")  # 20 requests beside 30: more than half as many again
     assert due(one, 2) == ["pf"]
     see(one, 3, "abcdefgh")
     assert due(one, 3) == ["pf"]
@@ -186,7 +195,7 @@ def test_a_group_that_was_improbable_is_due_more_often() -> None:
 def test_groups_come_in_the_order_of_their_keys() -> None:
     one = index()
     values = [f"pf{number}" for number in range(20)]
-    one.see(on(dict.fromkeys("ab", values)), START)
+    one.see(on(dict.fromkeys("abc", values)), START)
     keys = [group.link.key for group in judged(one, START)]
     assert len(keys) == 20
     assert keys == sorted(keys)
@@ -359,7 +368,7 @@ def test_a_restored_index_goes_on_as_if_nothing_had_happened(
             one = restored(one)
         for each, said in ((steady, expected), (one, found)):
             each.see(on_pairs(pairs), window)
-            said += told_of(each, window)
+            said.extend(told_of(each, window))
     assert found == expected
     assert set(one.groups) == set(steady.groups)
 

@@ -72,7 +72,7 @@ def driven(count: int = 40) -> ActiveAccounts:
             Prompt(names[number], number * 0x9E37_79B9_7F4A_7C15 % 2**64, 4000),
         )
     ]
-    return active_of(names, dict.fromkeys(names, ["card"]), handed, rows)
+    return active_of(names, {name: ["card"] for name in names}, handed, rows)
 
 
 def part_of(active: ActiveAccounts, at: int, parts: int) -> ActiveAccounts:

@@ -194,7 +194,7 @@ def test_memory_does_not_grow_with_time() -> None:
     assert len(one.snapshot()["epochs"]) <= SETTINGS.memory_epochs + SETTINGS.lag_epochs + 1
 
 
-def reference(found: dict[tuple[int, int, int, int], int], **changed: int) -> Reference:
+def reference(found: dict[tuple[int, int, int, int], int]) -> Reference:
     """What is known of a population by stratum, feature, bucket and bin; there is always enough of the volume."""
     table = np.zeros((strata_of(SETTINGS), Feature.COUNT, BUCKETS, BINS), dtype=np.int64)
     table[POOLED, Feature.VOLUME, SETTLED, 200] = 1000
