@@ -83,6 +83,14 @@ def _is_signing_secret(text: str) -> bool:
         return False
 
 
+def limits(config: StreamerConfig, environment: Mapping[str, str]) -> Iterator[StreamerError]:
+    """What is wrong with the key of LiteLLM's admin API, if that is to be used."""
+    litellm = config.limits.litellm
+    if litellm.url and not environment.get(litellm.key_env):
+        found, remedy = "the variable is not set", "allowed: the key of an admin of the proxy"
+        yield StreamerError(f"environment variable {litellm.key_env} (limits.litellm.key_env)", found, remedy)
+
+
 def _port(config: StreamerConfig) -> Iterator[StreamerError]:
     host, port = config.web.host, config.web.port
     try:

@@ -13,7 +13,7 @@ import typer
 from typer._click.exceptions import ClickException
 
 from streamer import __version__
-from streamer.cli import cases, judging, live, offline
+from streamer.cli import cases, judging, limits, live, offline
 from streamer.errors import RefusedError, StreamerError
 
 INTERRUPTED = 130
@@ -44,6 +44,7 @@ def build_app() -> typer.Typer:
         (live.check, "streamer check --config config/streamer.yaml"),
     ):
         app.command(epilog=f"Example: {example}")(verb)
+    app.add_typer(limits.build_limits())
     return app
 
 

@@ -13,6 +13,8 @@ TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+Rung = Literal["observe", "alert", "throttle"]
 
 
 class Section(BaseModel):
@@ -104,7 +106,7 @@ class AlertmanagerConfig(Section):
     page_url: str = ""
     runbook_url: str = ""
     token_env: VariableName = ""
-    port: Port = 6068
+    port: Port = 6069
 
 
 class WebhookConfig(Section):
@@ -122,6 +124,61 @@ class SiemConfig(Section):
     file: str = ""
 
 
+class RedisConfig(Section):
+    """Where limits are written for gateways that read them from Redis; nowhere if `url` is empty."""
+
+    url: Annotated[str, Field(pattern=r"^((redis|rediss|unix)://.+)?$")] = ""
+    prefix: Annotated[str, Field(pattern=r"^[^*?\[\]\\\s]+$")] = "streamer:"
+
+
+class LiteLLMConfig(Section):
+    """The LiteLLM proxy whose keys are limited; none if `url` is empty."""
+
+    url: Annotated[str, Field(pattern=r"^(https?://.+)?$")] = ""
+    key_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")] = "LITELLM_MASTER_KEY"
+
+
+class LadderConfig(Section):
+    """How far an alert of each severity may go by itself."""
+
+    critical: Rung = "throttle"
+    warning: Rung = "throttle"
+    info: Rung = "alert"
+
+
+class PlansConfig(Section):
+    """Plans whose accounts are never taken further than this."""
+
+    alert: tuple[str, ...] = ()
+    throttle: tuple[str, ...] = ()
+
+
+class LimitsConfig(Section):
+    """What becomes of limits between the detector and the gateways."""
+
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Port = 6068
+    mode: Literal["shadow", "enforce"] = "shadow"
+    ladder: LadderConfig = LadderConfig()
+    plans: PlansConfig = PlansConfig()
+    max_false_alarms_per_day: Annotated[float, Field(ge=0)] = 0.1
+    requests_per_minute: Count = 2
+    person_expires_s: Seconds = 86_400.0
+    lift_holds_s: Seconds = 604_800.0
+    allow: tuple[str, ...] = ()
+    max_accounts: Annotated[int, Field(ge=0)] = 50_000
+    max_traffic_ratio: Annotated[float, Field(ge=0, le=1)] = 0.2
+    traffic_window_s: Seconds = 300.0
+    traffic_min_requests: Count = 1_000
+    max_lag_s: Seconds = 3_600.0
+    stale_after_s: Annotated[float, Field(ge=2)] = 60.0
+    account_header: HeaderName = "x-account-id"
+    api_key_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{0,64}$")] = ""
+    plan_header: HeaderName = "x-plan"
+    redis: RedisConfig = RedisConfig()
+    litellm: LiteLLMConfig = LiteLLMConfig()
+
+
 class StreamerConfig(Section):
     """All of it."""
 
@@ -134,4 +191,5 @@ class StreamerConfig(Section):
     alertmanager: AlertmanagerConfig = AlertmanagerConfig()
     webhook: WebhookConfig = WebhookConfig()
     siem: SiemConfig = SiemConfig()
+    limits: LimitsConfig = LimitsConfig()
     detection: DetectionSettings = DetectionSettings()

@@ -104,7 +104,8 @@ def census(rows: Rows, daily: Ints, refused: tuple[int, int]) -> tuple[Ints, Int
     for at, feature in enumerate(PROFILE):
         counted = (bins[:, at] != MISSING) & (daily | (~settled if feature in HABITS else False))
         for stratum in (np.zeros(int(counted.sum()), dtype=np.int64), rows["stratum"][counted].astype(np.int64)):
-            found.append(cell_codes(stratum, feature, places[counted, at], bins[counted, at]))
+            codes = cell_codes(stratum, feature, places[counted, at], bins[counted, at])
+            found.append(codes)
     codes, counts = np.unique(np.concatenate(found), return_counts=True)
     by_kind = [(cell_codes(POOLED, Feature.REFUSED, 0, np.array([at])), count) for at, count in enumerate(refused)]
     extra = [(code, count) for code, count in by_kind if count]

@@ -1,9 +1,9 @@
-"""How often does honest traffic bring a group as improbable as this? Counted, not assumed.
+"""How often honest traffic brings a group as improbable as this: counted, not assumed.
 
-What a group test calls a probability rests on assumptions: that members are independent but for a stated correlation, that
-families do not follow from one another. So the rate that an alert claims is counted: how many groups a day scored as much
-in the past, alarms left out, lagged. Beyond what was ever seen, an exponential tail is fitted to the highest scores (peaks
-over threshold: Pickands 1975, with shape 0).
+What a group test calls a probability rests on assumptions: that members are independent but for a stated correlation,
+that families do not follow from one another. So the rate that an alert claims is counted: how many groups a day scored
+as much in the past, alarms left out, lagged. Beyond what was ever seen, an exponential tail is fitted to the highest
+scores (peaks over threshold: Pickands 1975, with shape 0).
 """
 
 from __future__ import annotations

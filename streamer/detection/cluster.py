@@ -1,15 +1,13 @@
-"""Clusters: groups that overlap become one, keep their name while they grow, and rest when nothing more is found."""
+"""One cluster: accounts under common control as far as is known, what was found out about them, and when they asked."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from streamer.detection.evidence import EvidenceItem
-from streamer.detection.links import Link, stable_key
-from streamer.detection.settings import AlertSettings
+from streamer.detection.links import Link
 
 DOUBTS_TO_LEAVE = 4
 HOUR_MS = 3_600_000
@@ -18,10 +16,11 @@ MAX_LINKS = 300
 
 
 class Suspect(NamedTuple):
-    """A group, or one account, that is improbable taken together; `candidates` are account keys and how typical each is.
+    """A group, or one account, that is improbable taken together.
 
-    `doubtful` are accounts of the group that are far from typical of it; `keys` are all of its accounts; `rate` is how
-    often a day honest traffic brings such a group.
+    `candidates` are account keys and how typical each is; `doubtful` are accounts of the group that are far from
+    typical of it; `keys` are all of its accounts, `core` those that more than one thing holds in it; `rate` is how often
+    a day honest traffic brings such a group.
     """
 
     kind: str
@@ -30,10 +29,11 @@ class Suspect(NamedTuple):
     candidates: dict[int, float]
     doubtful: frozenset[int]
     keys: frozenset[int]
+    core: frozenset[int]
     links: tuple[Link, ...]
     evidence: list[EvidenceItem]
     log10_p: float
-    is_alarming: bool
+    is_alarming: bool = False
     rate: float = 0.0
 
 
@@ -88,7 +88,7 @@ class Cluster:
         self.findings[suspect.name] = Finding(
             suspect.window, suspect.log10_p, suspect.evidence, suspect.rate, suspect.is_alarming
         )
-        # The newest that bind it; of those that come again and again under other values, as prompts do, some are enough.
+        # The newest that bind it: of those that come under ever other values, as prompts do, some are enough.
         links = {**self.links, **{link.key: link for link in suspect.links}}
         self.links = dict(list(links.items())[-MAX_LINKS:])
         new = [key for key in suspect.candidates if key not in self.accounts]
@@ -197,110 +197,3 @@ class Cluster:
             doubted,
             quiet,
         )
-
-
-class Placement(NamedTuple):
-    """Where a suspect was put: its cluster, the accounts that are new in it, and clusters that it absorbed."""
-
-    cluster: Cluster
-    new_accounts: list[int]
-    absorbed: list[Cluster]
-
-
-class Clusters:
-    """All clusters, and which account is in which; an account is in one at most."""
-
-    def __init__(self, settings: AlertSettings, min_accounts: int) -> None:
-        self._settings = settings
-        self._min_accounts = min_accounts
-        self.by_id: dict[str, Cluster] = {}
-        self.of_account: dict[int, str] = {}
-        self._singles: dict[int, str] = {}
-
-    def place(self, suspect: Suspect, names: dict[int, str], now_ms: int) -> Placement | None:
-        """Put a suspect where it belongs: into the clusters it overlaps, which become one, or into one of its own.
-
-        None where it overlaps none enough, and too few of its accounts are free to be one.
-        """
-        if suspect.kind == "account":
-            return self._single(suspect, names, now_ms)
-        found = self._overlapping(suspect)
-        if not found and sum(key not in self.of_account for key in suspect.candidates) < self._min_accounts:
-            return None
-        absorbed: list[Cluster] = []
-        new: list[int] = []
-        if found:
-            cluster, *absorbed = found
-            new = [key for other in absorbed for key in cluster.absorb(other)]
-            for other in absorbed:
-                del self.by_id[other.cluster_id]
-        else:
-            cluster = self._new(suspect, "cluster")
-        mine = {cluster.cluster_id, None, *(other.cluster_id for other in absorbed)}
-        free = {key: score for key, score in suspect.candidates.items() if self.of_account.get(key) in mine}
-        new += cluster.take(suspect._replace(candidates=free), names, now_ms)
-        self.of_account.update(dict.fromkeys(cluster.accounts, cluster.cluster_id))
-        return Placement(cluster, sorted(set(new)), absorbed)
-
-    def _single(self, suspect: Suspect, names: dict[int, str], now_ms: int) -> Placement:
-        (key,) = suspect.candidates
-        known = self._singles.get(key)
-        cluster = self.by_id[known] if known is not None else self._new(suspect, "account")
-        self._singles[key] = cluster.cluster_id
-        return Placement(cluster, cluster.take(suspect, names, now_ms), [])
-
-    def _new(self, suspect: Suspect, kind: str) -> Cluster:
-        name = stable_key("cluster", f"{kind}|{suspect.name}|{suspect.window}")
-        cluster = Cluster(f"c-{name:016x}", kind, suspect.window, suspect.window)
-        self.by_id[cluster.cluster_id] = cluster
-        return cluster
-
-    def _overlapping(self, suspect: Suspect) -> list[Cluster]:
-        """Give the clusters that share enough accounts with a suspect, the oldest first.
-
-        Where most of its accounts are in clusters but in none enough, the one that has the most of them counts.
-        """
-        counts = self.overlap(suspect.keys)
-        settings = self._settings
-        size = len(suspect.keys)
-        found = []
-        for name, count in counts.items():
-            smaller = min(size, len(self.by_id[name].accounts))
-            if count >= max(settings.min_overlap, settings.overlap_ratio * smaller):
-                found.append(self.by_id[name])
-        if not found and 2 * counts.total() > size:
-            found = [self.by_id[max(counts, key=lambda name: (counts[name], name))]]
-        return sorted(found, key=lambda cluster: (cluster.first_window, cluster.cluster_id))
-
-    def overlap(self, keys: Iterable[int]) -> Counter[str]:
-        """Count how many of some accounts are in each cluster."""
-        names = (self.of_account.get(key) for key in keys)
-        return Counter(name for name in names if name is not None)
-
-    def leave(self, cluster: Cluster, keys: Iterable[int]) -> list[ClusterAccount]:
-        """Take accounts out of a cluster; give them back as they were."""
-        gone = [cluster.accounts.pop(key) for key in keys]
-        for key in keys:
-            self.of_account.pop(key, None)
-        return gone
-
-    def drop(self, cluster: Cluster) -> None:
-        """Forget a cluster that has rested for long."""
-        del self.by_id[cluster.cluster_id]
-        for key in cluster.accounts:
-            for index in (self.of_account, self._singles):
-                if index.get(key) == cluster.cluster_id:
-                    del index[key]
-
-    def snapshot(self) -> list[Any]:
-        """Plain data from which `restore` makes the same clusters."""
-        return [cluster.snapshot() for cluster in self.by_id.values()]
-
-    def restore(self, state: list[Any]) -> None:
-        """Take over what `snapshot` gave."""
-        restored = map(Cluster.restore, state)
-        self.by_id = {cluster.cluster_id: cluster for cluster in restored}
-        self.of_account, self._singles = {}, {}
-        for cluster in self.by_id.values():
-            index = self._singles if cluster.kind == "account" else self.of_account
-            index.update(dict.fromkeys(cluster.accounts, cluster.cluster_id))

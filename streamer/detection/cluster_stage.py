@@ -7,15 +7,17 @@ from typing import Any
 
 from streamer.detection.alerts import AlertBook
 from streamer.detection.calibration import Calibration
-from streamer.detection.cluster import Cluster, ClusterAccount, Clusters, Suspect
-from streamer.detection.evidence import Burst, EvidenceItem, HandOff, Lead, LeadReport, Saying, WatchedAccounts
+from streamer.detection.cluster import Cluster, ClusterAccount, Suspect
+from streamer.detection.clusters import Clusters
+from streamer.detection.evidence import Burst, HandOff, LeadReport, Saying, WatchedAccounts
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.limits import LimitBook
-from streamer.detection.links import Link
 from streamer.detection.member_table import MemberTable
+from streamer.detection.memberships import memberships
 from streamer.detection.opinion import Opinion
 from streamer.detection.passing_rate import PassingRate
-from streamer.detection.records import Alert, Decision, Membership
+from streamer.detection.plain_reports import report_from
+from streamer.detection.records import Alert, Decision
 from streamer.detection.search import Search
 from streamer.detection.settings import DAY_S, HOUR_S, DetectionSettings
 from streamer.detection.union import Grower
@@ -25,7 +27,6 @@ from streamer.detection.window import Barrier
 FORMAT = 2
 MIN_TESTS_PER_DAY = 100.0
 DOUBT_EVERY_S = 6 * HOUR_S
-MAX_TIES_SHOWN = 8
 CONFIRM, DISMISS = "confirm", "dismiss"
 # What was dismissed is news again when it has become so many times as large.
 REOPEN_RATIO = 2
@@ -168,10 +169,10 @@ class ClusterStage:
             {burst.key: 1.0},
             frozenset(),
             of,
+            of,
             (),
             [burst.evidence],
             burst.log10_p,
-            False,
         )
 
     def _decide(self, suspects: Iterable[Suspect], window: int, now_ms: int) -> list[Decision]:
@@ -198,7 +199,7 @@ class ClusterStage:
             for key in cluster.accounts:
                 self._refresh(cluster, key)
             if len(cluster.accounts) >= cluster.quiet_below:
-                decisions += self._memberships(cluster, left, now_ms)
+                decisions += memberships(cluster, left, self._book, now_ms)
                 decisions += self.alerts.revise(cluster, self._book, now_ms)
         return decisions
 
@@ -213,37 +214,6 @@ class ClusterStage:
         if not alarm and not self.clusters.overlap(suspect.keys):
             self._calibration.learn(window, -suspect.log10_p, suspect.keys)
         return suspect._replace(rate=rate)
-
-    def _memberships(self, cluster: Cluster, left: Iterable[ClusterAccount], now_ms: int) -> list[Decision]:
-        """Name the accounts of a cluster that are not named yet, once it is more than for the record."""
-        strongest = cluster.strongest()
-        if cluster.kind == "account" or not strongest.is_alarming:
-            return []
-        families = tuple(sorted(item.family for item in strongest.evidence))
-        joined = sorted((cluster.accounts[key].account_id, key) for key in cluster.accounts.keys() - cluster.named)
-        cluster.named = set(cluster.accounts)
-        found: list[Decision] = [
-            Membership(
-                name,
-                cluster.cluster_id,
-                now_ms,
-                cluster.accounts[key].score,
-                families,
-                links=self._ties(cluster, key),
-                first_seen_at=cluster.accounts[key].first_seen_ms,
-                request_count=cluster.accounts[key].requests,
-                output_tokens=cluster.accounts[key].output_tokens,
-            )
-            for name, key in joined
-        ]
-        return found + [
-            Membership(a.account_id, cluster.cluster_id, now_ms, a.score, families, status="left")
-            for a in sorted(left, key=lambda account: account.account_id)
-        ]
-
-    def _ties(self, cluster: Cluster, key: int) -> tuple[str, ...]:
-        ties = [link for link in self._book.ties_of(key) if link.key in cluster.links]
-        return tuple(sorted(f"{link.kind}:{link.value}" for link in ties)[:MAX_TIES_SHOWN])
 
     def _count_tests(self, window: int, tests: int) -> None:
         oldest = window - self.settings.window.windows(DAY_S)
@@ -305,23 +275,3 @@ class ClusterStage:
         self.limits.restore(state["limits"])
         self._tests = [(window, count) for window, count in state["tests"]]
         self.alerts.restore(state["alerts"])
-
-
-def report_from(plain: list[Any]) -> LeadReport:
-    """Make a report from its plain form."""
-    partition, window, leads, hand_offs, watched, bursts, tests, refused, accounts, idle, last, said = plain
-    ids, rows, models = watched
-    return LeadReport(
-        partition,
-        window,
-        [Lead(Link(*link), members, log10_p) for link, members, log10_p in leads],
-        [HandOff(*found) for found in hand_offs],
-        WatchedAccounts(ids, rows, [tuple(names) for names in models]),
-        [Burst(name, key, log10_p, EvidenceItem(*item)) for name, key, log10_p, item in bursts],
-        tests,
-        tuple(refused),
-        accounts,
-        idle,
-        last,
-        [Saying(*saying) for saying in said],
-    )

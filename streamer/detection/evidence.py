@@ -1,4 +1,4 @@
-"""What one stage tells the next: plain named tuples of numbers, texts and bytes, so that they cross a topic as they are."""
+"""What one stage tells the next: plain named tuples of numbers, texts and bytes, which cross a topic as they are."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class WindowReport(NamedTuple):
     """All that one partition of the input has to say of one window and, by silence, of those before it.
 
     `summary` holds the counts (`CELL`) that it adds to the population. `last` is False on all but the last chunk of a
-    window; only the last one counts as progress. `idle` says that the partition has nothing more for now, so that nobody
-    should wait for it.
+    window; only the last one counts as progress. `idle` says that the partition has nothing more for now, so that
+    nobody should wait for it.
     """
 
     partition: int
@@ -67,7 +67,7 @@ class EvidenceItem(NamedTuple):
 
 
 class Lead(NamedTuple):
-    """The accounts on one link value, worth a look; `members` are account keys, `log10_p` that of a trace of control."""
+    """The accounts on one link value, worth a look; `members` are account keys, `log10_p` is of a trace of control."""
 
     link: Link
     members: bytes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable
+from itertools import islice
 from typing import Any, NamedTuple
 
 from streamer.detection.evidence import HandOff, Lead
@@ -22,7 +23,7 @@ class Tie(NamedTuple):
 
 
 class LeadBook:
-    """Remembers leads as long as groups, and hand-offs for `hand_off_memory_s`; a later lead takes an earlier one's place."""
+    """Remembers leads as long as groups, and hand-offs for `hand_off_memory_s`; a later lead replaces the earlier."""
 
     def __init__(self, settings: DetectionSettings) -> None:
         self._settings = settings
@@ -90,20 +91,26 @@ class LeadBook:
                 within += count if other in some else 0
         return total - within // 2
 
-    def within(self, accounts: frozenset[int]) -> list[HandOff]:
-        """Give the hand-offs among accounts, in the order they came."""
-        return [found for _, found in self.hand_offs if found.giver in accounts and found.taker in accounts]
+    def newest_within(self, accounts: frozenset[int], most: int) -> list[HandOff]:
+        """Give the newest hand-offs among accounts."""
+        among = (found for _, found in reversed(self.hand_offs) if found.giver in accounts and found.taker in accounts)
+        return list(islice(among, most))
 
     def passers(self, accounts: frozenset[int]) -> list[int]:
         """Give those of some accounts that passed a request to another of them, or took one over."""
         return sorted(key for key in accounts if not accounts.isdisjoint(self._partners.get(key, ())))
 
-    def untied_passers(self) -> set[int]:
-        """Give the accounts that took part in a hand-off and have no identity in common with anybody."""
+    def passing_count(self, accounts: frozenset[int]) -> int:
+        """Count those of some accounts that took part in a hand-off, with whomever."""
+        return sum(key in self._partners for key in accounts)
+
+    def untied_passers(self, but: Container[int]) -> set[int]:
+        """Give accounts that took part in a hand-off and have no identity in common with anybody, `but` for some."""
+        ties, of_account = self.ties, self._of_account
         return {
             key
             for key in self._partners
-            if not any(self.ties[tie].lead.link.kind in IDENTITY for tie in self._of_account.get(key, ()))
+            if key not in but and not any(ties[tie].lead.link.kind in IDENTITY for tie in of_account.get(key, ()))
         }
 
     def count(self, key: int, accounts: Container[int]) -> int:

@@ -16,16 +16,21 @@ from streamer.detection.evidence import partition_of
 from streamer.detection.gathering import Gathering
 from streamer.detection.links import Link
 from streamer.detection.population import Reference
-from streamer.detection.settings import HOUR_S, LinkSettings, WindowSettings
+from streamer.detection.settings import HOUR_S, DetectionSettings
 from streamer.detection.sightings import Sightings
 
 SWEEP_S = 6 * HOUR_S
+# Two are needed to overlap, and a third to be added.
+MIN_TIE = 3
+# A group too small to be judged is told of again when it has this much more accounts.
+TIE_GROWTH_RATIO = 0.25
 
 
 class Group:
     """The accounts on one value: the key of each, and the window in which it was last on it."""
 
     __slots__ = (
+        "judged_accounts",
         "judged_requests",
         "judged_window",
         "last_window",
@@ -41,6 +46,7 @@ class Group:
         self.last_window = window
         self.judged_window = -1
         self.judged_requests = 0
+        self.judged_accounts = 0
         self.new_requests = 0
         self.suspect = False
 
@@ -53,11 +59,12 @@ class Group:
         """Note that the group is judged now, so that it can be told when it has grown enough to be judged again."""
         self.judged_window = window
         self.judged_requests = requests
+        self.judged_accounts = len(self.members)
         self.new_requests = 0
 
     def snapshot(self) -> list[Any]:
         """Plain data from which `restore` makes the same group."""
-        judged = [self.judged_window, self.judged_requests, self.new_requests, self.suspect]
+        judged = [self.judged_window, self.judged_requests, self.judged_accounts, self.new_requests, self.suspect]
         members = sorted(self.members.items())
         keys, windows = ([pair[part] for pair in members] for part in (0, 1))
         packed = [np.array(keys, dtype="<u8").tobytes(), np.array(windows, dtype="<i4").tobytes()]
@@ -67,8 +74,8 @@ class Group:
     def restore(cls, state: list[Any]) -> Group:
         """Take over what `snapshot` gave."""
         self = cls(Link(*state[0]), state[1])
-        self.judged_window, self.judged_requests, self.new_requests, self.suspect = state[2:6]
-        keys, windows = np.frombuffer(state[6], dtype="<u8"), np.frombuffer(state[7], dtype="<i4")
+        self.judged_window, self.judged_requests, self.judged_accounts, self.new_requests, self.suspect = state[2:7]
+        keys, windows = np.frombuffer(state[7], dtype="<u8"), np.frombuffer(state[8], dtype="<i4")
         self.members = dict(zip(keys.tolist(), windows.tolist(), strict=True))
         return self
 
@@ -80,9 +87,10 @@ class LinkIndex:
     second account on a value; the first joins when it is active again, for a single leaves no more than a few bits.
     """
 
-    def __init__(self, settings: LinkSettings, window: WindowSettings, partition: int, partitions: int) -> None:
-        self._settings = settings
-        self._window = window
+    def __init__(self, everything: DetectionSettings, partition: int, partitions: int) -> None:
+        self._settings = settings = everything.link
+        self._min_accounts = everything.group.min_accounts
+        self._window = window = everything.window
         self._partition, self._partitions = partition, partitions
         self._epoch_windows = window.windows(settings.sighting_memory_s)
         self._sweep_windows = window.windows(SWEEP_S)
@@ -100,8 +108,10 @@ class LinkIndex:
         keys, owners = gathered.keys[mine], gathered.owners[mine]
         values = keys.tolist()
         known = np.fromiter(map(self.groups.__contains__, values), dtype=np.bool_, count=len(values))
-        hubs = np.fromiter(map(self._hubs.__contains__, values), dtype=np.bool_, count=len(values))
-        unknown = np.flatnonzero(~known & ~hubs)
+        unknown = np.flatnonzero(~known)
+        if self._hubs:
+            hubs = np.fromiter((values[at] in self._hubs for at in unknown.tolist()), np.bool_, count=len(unknown))
+            unknown = unknown[~hubs]
         met = self._sightings.shared(
             keys[unknown], gathered.account_keys[owners[unknown]], window // self._epoch_windows
         )
@@ -146,8 +156,11 @@ class LinkIndex:
             if len(group.members) > limit:
                 self._drop(key)
                 self._hubs[key] = window
-            elif len(group.members) > 1 and reference.ready:
-                grown = group.new_requests >= settings.judge_growth_ratio * group.judged_requests
+            elif len(group.members) >= MIN_TIE and reference.ready:
+                if len(group.members) >= self._min_accounts:
+                    grown = group.new_requests >= settings.judge_growth_ratio * group.judged_requests
+                else:
+                    grown = len(group.members) >= (1 + TIE_GROWTH_RATIO) * group.judged_accounts
                 if grown or window - group.judged_window >= (often if group.suspect else every):
                     group.forget(oldest)
                     yield group

@@ -19,12 +19,14 @@ from streamer.detection.evidence import (
     WatchedAccounts,
     WindowReport,
 )
+from streamer.detection.families import Table
 from streamer.detection.gathering import Gathering
-from streamer.detection.group import Table, control
+from streamer.detection.group import control
 from streamer.detection.hand_offs import HandOffs
 from streamer.detection.link_index import Group, LinkIndex
-from streamer.detection.links import BINDING, TEMPLATE, Link
+from streamer.detection.links import BINDING, TEMPLATE
 from streamer.detection.member_table import MemberTable, members_of
+from streamer.detection.plain_reports import active_from
 from streamer.detection.population import POOLED, SURPRISE_BINS_PER_UNIT, Population, Reference
 from streamer.detection.profile import BINS, BUCKETS, Feature
 from streamer.detection.settings import HOUR_S, DetectionSettings
@@ -32,8 +34,6 @@ from streamer.detection.window import Barrier
 
 FORMAT = 2
 SWEEP_S = 6 * HOUR_S
-# Two are needed to overlap, and a third to be added.
-MIN_TIE = 3
 _REFUSED = ((POOLED * Feature.COUNT + Feature.REFUSED) * BUCKETS) * BINS
 
 
@@ -48,7 +48,7 @@ class LinkStage:
         self.partition = partition
         self.partitions = partitions
         self.late_rows = 0
-        self._index = LinkIndex(settings.link, settings.window, partition, partitions)
+        self._index = LinkIndex(settings, partition, partitions)
         self._hand_offs = HandOffs(settings, partition, partitions)
         self._members = MemberTable()
         self._watched: dict[int, int] = {}
@@ -142,9 +142,6 @@ class LinkStage:
     def _judge_group(self, group: Group, window: int) -> tuple[Lead | None, bool]:
         """Test a group for traces of control; small ones on values that bind are leads as they are."""
         keys = sorted(group.members)
-        if len(keys) < MIN_TIE:
-            group.judged(window, 2 * group.new_requests)
-            return None, False
         rows = self._members.of(keys)
         group.judged(window, int(rows["requests_24h"].sum()))
         tested = len(rows) >= self.settings.group.min_accounts
@@ -249,9 +246,3 @@ def _refused_in(summaries: Iterable[bytes]) -> tuple[int, int]:
         for kind in (0, 1):
             totals[kind] += int(cells["count"][cells["code"] == _REFUSED + kind].sum())
     return totals[0], totals[1]
-
-
-def active_from(plain: list[Any]) -> ActiveAccounts:
-    """Make the active accounts of a report from their plain form."""
-    ids, rows, models, links, uses, prompts = plain
-    return ActiveAccounts(ids, rows, [tuple(names) for names in models], [Link(*link) for link in links], uses, prompts)

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from streamer.detection.cluster import Clusters, Suspect
+from streamer.detection.cluster import Suspect
+from streamer.detection.clusters import Clusters
 from streamer.detection.evidence import HandOff, Lead
 from streamer.detection.group import judge, typicality
 from streamer.detection.lead_book import LeadBook
@@ -60,7 +61,7 @@ class Search:
         ]
         passed = list(hand_offs)
         if passed:
-            loose = frozenset(key for key in book.untied_passers() if key not in clusters.of_account)
+            loose = frozenset(book.untied_passers(but=clusters.of_account))
             if len(loose) >= settings.min_accounts:
                 found.append(Seed(HANDED, loose, (), -1.0, urgent=True))
             found += [
@@ -131,6 +132,7 @@ class Search:
             candidates,
             doubtful,
             frozenset(keys),
+            frozenset(key for key, ties in zip(keys, held, strict=True) if ties >= PASSER_SUPPORT),
             tuple(union.links),
             found.evidence,
             log10_p,

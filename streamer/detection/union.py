@@ -1,30 +1,35 @@
 """Groups that overlap, taken together: weak links add up, as long as what they add fits.
 
-A scheduler's accounts share now this, now that: a card here, an address block there, a prompt. Each of these groups alone
-may be too small to be improbable. A union grows from a seed by the ties that overlap it, and takes one in only if the
-traces of control in the whole do not become weaker by it: strangers dilute them.
+A scheduler's accounts share now this, now that: a card here, an address block there, a prompt. Each of these groups
+alone may be too small to be improbable. A union grows from a seed by the ties that overlap it, and takes one in only if
+the traces of control in the whole do not become weaker by it: strangers dilute them.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from streamer.detection.group import Passing, Table, evenness_log10, passing_log10, typicality
+from streamer.detection.families import Passing, Table
+from streamer.detection.group import typicality
 from streamer.detection.lead_book import LeadBook, Tie
 from streamer.detection.links import IDENTITY, Link
 from streamer.detection.member_table import MemberTable
 from streamer.detection.passing_rate import PassingRate
+from streamer.detection.probability import chi_square_log10
 from streamer.detection.profile import PROFILE, Feature
 from streamer.detection.settings import DetectionSettings
 
 MAX_ROUNDS = 4
 MAX_TRIALS = 40
 MAX_ADJACENT = 150
+MAX_TIMED = 100
 SLACK = 0.05
 PASSER_SUPPORT = 2
+MIN_PASSERS_RATIO = 0.25
 MAX_NEW_RATIO = 0.67
+LARGE, MAX_NEW_RATIO_LARGE = 24, 0.34
 _VOLUME = PROFILE.index(Feature.VOLUME)
 Keys = frozenset[int]
 
@@ -111,16 +116,26 @@ class Grower:
         passing = self._passing(state)
         if passing.seen:
             within_ms = self._settings.group.hand_off_s * 1000
-            passed = self._book.within(state.keys)
+            passed = self._book.newest_within(state.keys, MAX_TIMED)
             passing = passing._replace(quickness=tuple(min(1.0, found.after_ms / within_ms) for found in passed))
         support = self._support(state.keys, used)
         return Union(table, self._core(state.keys), passing, list(used.values()), trials, support)
 
     def _support(self, keys: Keys, used: Iterable[int]) -> dict[int, int]:
-        """Count what holds each account in the union: its ties; having passed a request on is as much as two."""
-        support = Counter(key for link in used for key in self._book.ties[link].keys if key in keys)
-        support.update(dict.fromkeys(self._book.passers(keys), PASSER_SUPPORT))
-        return dict(support)
+        """Count what holds each account in the union: its identities, and the kinds of other ties it has.
+
+        Prompts that are alike are one thing in common, however many. Having passed a request on is as much as two.
+        """
+        kinds: defaultdict[int, set[str]] = defaultdict(set)
+        for link in used:
+            tie = self._book.ties[link].lead.link
+            what = tie.value if tie.kind in IDENTITY else tie.kind
+            for key in self._book.ties[link].keys & keys:
+                kinds[key].add(what)
+        support = {key: len(found) for key, found in kinds.items()}
+        for key in self._book.passers(keys):
+            support[key] = support.get(key, 0) + PASSER_SUPPORT
+        return support
 
     def _on(self, links: Iterable[int]) -> Keys:
         return frozenset(key for link in links for key in self._book.ties[link].keys)
@@ -147,7 +162,8 @@ class Grower:
         """
         if len(keys) < self._settings.group.min_accounts:
             return True
-        if tie.lead.link.kind not in IDENTITY and len(more) > MAX_NEW_RATIO * on_it:
+        allowed = MAX_NEW_RATIO if len(keys) < LARGE else MAX_NEW_RATIO_LARGE
+        if tie.lead.link.kind not in IDENTITY and len(more) > allowed * on_it:
             return False
         fit = typicality(Table(self._members.of(more)), self._core(keys))
         return bool(3 * int((fit > 0).sum()) >= 2 * len(fit))
@@ -159,7 +175,12 @@ class Grower:
         return Table(self._members.of(passers if enough else sorted(keys)))
 
     def _fitting_partners(self, keys: Keys) -> Keys:
-        """Give the accounts that hand-offs join to the union, but for those that are not at all like it."""
+        """Give the accounts that hand-offs join to the union, but for those that are not at all like it.
+
+        One account of many that passed requests on is a stranger among them: whom it brings would be another subject.
+        """
+        if MIN_PASSERS_RATIO * len(keys) > self._book.passing_count(keys):
+            return frozenset()
         partners = sorted(self._fresh(self._book.partners(keys)))
         if not partners or len(keys) < self._settings.group.min_accounts:
             return frozenset(partners)
@@ -203,8 +224,8 @@ class Grower:
         even = 0.0
         if count >= settings.min_accounts and state.usual == state.usual:
             squares = state.squares - state.volume * state.volume / count + (count - 1) / 12
-            even = evenness_log10(count - 1, squares / (state.usual / count * settings.evenness_floor_ratio))
-        return even + passing_log10(self._passing(state))
+            even = chi_square_log10(count - 1, squares / (state.usual / count * settings.evenness_floor_ratio))
+        return even + self._passing(state).log10_p
 
     def _passing(self, state: _State) -> Passing:
         """Count the hand-offs within; those without which accounts would not be in it are no evidence about it.
@@ -214,4 +235,4 @@ class Grower:
         attached = len(state.keys) - len(state.tied)
         own = Passing(max(0, state.passed - attached), self._rate * max(1, state.refused))
         everyone = Passing(state.passed, self._rate * self._refused)
-        return min(own, everyone, key=passing_log10) if attached else own
+        return min(own, everyone, key=lambda passing: passing.log10_p) if attached else own

@@ -8,13 +8,14 @@ import msgspec
 
 from streamer.sinks.encode import Message
 
-FeedbackAction: TypeAlias = Literal["confirm", "dismiss", "limit", "block", "lift"]
+FeedbackAction: TypeAlias = Literal["confirm", "dismiss", "limit", "block", "lift", "stop", "start"]
 
 
 class Feedback(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing said: `confirm` and `dismiss` are about an alert; the others about an account, or all of an alert's.
+    """One thing that a person said.
 
-    `created_at` is when it was said, RFC 3339.
+    `confirm` and `dismiss` are about an alert, `stop` and `start` about all limits there are, the others about an
+    account, or all of an alert's. `created_at` is when it was said, RFC 3339.
     """
 
     feedback_id: str

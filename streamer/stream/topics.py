@@ -35,12 +35,14 @@ class Topic:
     cleanup: Cleanup = "delete"
     max_message_bytes: int = MAX_MESSAGE_BYTES
     retention_ms: int | None = None
+    kept: bool = False
 
     @property
     def settings(self) -> dict[str, str]:
-        """Its settings, as Kafka names them."""
-        kept = {} if self.retention_ms is None else {"retention.ms": str(self.retention_ms)}
-        return {"cleanup.policy": self.cleanup, "max.message.bytes": str(self.max_message_bytes), **kept}
+        """Its settings, as Kafka names them; what is `kept` never goes by age."""
+        settings = {"cleanup.policy": self.cleanup, "max.message.bytes": str(self.max_message_bytes)}
+        retention_ms = -1 if self.kept else self.retention_ms
+        return settings if retention_ms is None else {**settings, "retention.ms": str(retention_ms)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,8 @@ def topics_of(kafka: KafkaConfig) -> tuple[Topic, ...]:
         Topic(names.members, 1, "compact"),
         Topic(names.limits, 1, "compact"),
         Topic(names.rejects, requests),
-        Topic(names.feedback, 1),
-        Topic(names.audit, 1),
+        Topic(names.feedback, 1, kept=True),
+        Topic(names.audit, 1, kept=True),
         Topic(names.state_account, requests, "compact"),
         Topic(names.state_link, links, "compact"),
         Topic(names.state_cluster, 1, "compact"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from streamer.wiring.cases import explain, export, feedback
 from streamer.wiring.demonstration import demo
 from streamer.wiring.judging import Judging, evaluate, write_report
+from streamer.wiring.limits import limits_lift, limits_list, limits_serve, limits_switch
 from streamer.wiring.live import check, ingest, produce, run_worker, topics
 from streamer.wiring.notify import notify
 from streamer.wiring.offline import replay, simulate
@@ -20,6 +21,10 @@ __all__ = [
     "feedback",
     "ingest",
     "input_bytes",
+    "limits_lift",
+    "limits_list",
+    "limits_serve",
+    "limits_switch",
     "load",
     "notify",
     "produce",

@@ -25,8 +25,9 @@ def check(config: StreamerConfig, on_warning: Callable[[str], None] = lambda _: 
     """Everything that would stop a worker with this configuration; `on_warning` is told what an ingest lacks."""
     from streamer.probes import probe
     from streamer.stream.topics import Topic, ensure_topics, topics_of
+    from streamer.wiring.limits import limits_problems
 
-    problems = [*probe(config, os.environ), *asyncio.run(_unreachable(config))]
+    problems = [*probe(config, os.environ), *asyncio.run(_unreachable(config)), *limits_problems(config)]
     servers = config.kafka.bootstrap_servers
     try:
         *states, gateway = ensure_topics(

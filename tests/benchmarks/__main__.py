@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from streamer.broker import unavailable_reason
+from tests.benchmarks.decisions import MISSING, find_vegeta
 from tests.benchmarks.results import read
 
 OFFLINE = ("simulate", "replay", "memory", "page")
-KAFKA = ("live",)
+KAFKA = ("live", "decisions")
 
 
 def main() -> int:
@@ -24,6 +25,9 @@ def main() -> int:
     for name in (*OFFLINE, *KAFKA):
         if name in KAFKA and reason:
             table.add_row(name, "-", "", f"no Kafka: {reason}")
+            continue
+        if name == "decisions" and find_vegeta() is None:
+            table.add_row(name, "-", "", MISSING)
             continue
         console.print(f"running {name} ...")
         command = [sys.executable, "-m", f"tests.benchmarks.{name}"]

@@ -85,7 +85,7 @@ class LiveRun:
         self.config_path = directory / f"{self.prefix}.yaml"
         self.workers: list[subprocess.Popen[bytes]] = []
         self.log_path = directory / f"{self.prefix}.log"
-        names = ("requests", "evidence", "suspects", "alerts", "members", "limits", "rejects")
+        names = ("requests", "evidence", "suspects", "alerts", "members", "limits", "rejects", "feedback", "audit")
         topics = {name: f"{self.prefix}.{name}" for name in names}
         topics |= {f"state_{stage}": f"{self.prefix}.state.{stage}" for stage in ("account", "link", "cluster")}
         document = {

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import fcntl
+import json
 import os
 import secrets
 import shutil
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,8 @@ import pytest
 import yaml
 
 from streamer.broker import cache_directory
-from tests.integration.live import SENSITIVE, LiveRun, world
+from streamer.wiring.demonstration import free_port
+from tests.integration.live import SENSITIVE, LiveRun, call, program, world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +34,11 @@ KEYS, REQUESTS_PER_KEY = 30, 8
 PACKAGES = ("litellm[proxy]==1.106.2", "aiokafka==0.14.0")
 HISTORY_DAYS = 2
 PATIENCE_S = 180.0
-DETECTION: dict[str, Any] = {**SENSITIVE, "window": {"window_s": 20, "lateness_s": 5}}
+DETECTION: dict[str, Any] = {
+    **SENSITIVE,
+    "window": {"window_s": 20, "lateness_s": 5},
+    "limit": {"mode": "enforce", "requests_per_minute": 1},
+}
 
 
 @pytest.fixture(scope="module")
@@ -52,14 +59,15 @@ def proxy_environment() -> Path:
 
 
 @contextlib.contextmanager
-def proxy(environment: Path, directory: Path, root: Path, servers: str, topic: str) -> Iterator[str]:
-    """A LiteLLM proxy with our callback, and a model that is a mock."""
-    shutil.copy(root / "deploy" / "litellm" / "streamer_callback.py", directory)
+def proxy(environment: Path, directory: Path, root: Path, decisions: str, **report_to: str) -> Iterator[str]:
+    """A LiteLLM proxy with our callback and our hook, and a model that is a mock."""
+    for name in ("streamer_callback.py", "streamer_limits.py"):
+        shutil.copy(root / "deploy" / "litellm" / name, directory)
     shutil.copy(Path(__file__).parent / "litellm" / "custom_keys.py", directory)
     answer = {"model": "openai/meridian-5", "api_key": "none", "mock_response": "First, the function reads its input."}
     document = {
         "model_list": [{"model_name": "meridian-5", "litellm_params": answer}],
-        "litellm_settings": {"callbacks": ["streamer_callback.kafka_logger"]},
+        "litellm_settings": {"callbacks": ["streamer_callback.kafka_logger", "streamer_limits.hook"]},
         "general_settings": {"custom_auth": "custom_keys.authenticate"},
     }
     (directory / "proxy.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
@@ -67,8 +75,8 @@ def proxy(environment: Path, directory: Path, root: Path, servers: str, topic: s
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     variables = {
-        "KAFKA_BOOTSTRAP_SERVERS": servers,
-        "STREAMER_GATEWAY_TOPIC": topic,
+        "STREAMER_DECISIONS_URL": decisions,
+        **report_to,
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "LITELLM_TELEMETRY": "False",
         "LITELLM_MASTER_KEY": f"sk-{secrets.token_hex(32)}",
@@ -126,7 +134,39 @@ def history(directory: Path) -> Path:
     return world(scenario, directory, seed=3)
 
 
-def test_keys_on_one_template_behind_a_litellm_proxy_are_alerted_on(
+@contextlib.contextmanager
+def decisions(run: LiveRun) -> Iterator[str]:
+    """The decision API for the limits of a run."""
+    port = free_port()
+    settings = {"STREAMER_LIMITS__PORT": str(port), "STREAMER_LIMITS__MODE": "enforce"}
+    command = program("limits", "serve", "--config", str(run.config_path))
+    with run.log_path.open("ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **settings})
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_for_status(url: str, key: str, wanted: int) -> None:
+    """Ask with a key until the answer has this status."""
+    body = {"model": "meridian-5", "messages": [{"role": "user", "content": "Is it so?"}]}
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    deadline, status = time.monotonic() + 60, 0
+    while status != wanted:
+        assert time.monotonic() < deadline, f"answered with {status}, not {wanted}"
+        request = urllib.request.Request(f"{url}/v1/chat/completions", json.dumps(body).encode(), headers)  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310 - a local address
+                status = response.status
+        except urllib.error.HTTPError as error:
+            with error:
+                status = error.code
+        time.sleep(0.1)
+
+
+def test_keys_on_one_template_behind_a_litellm_proxy_are_alerted_on_limited_and_lifted(
     kafka: KafkaCluster, proxy_environment: Path, root: Path, tmp_path: Path
 ) -> None:
     with LiveRun(kafka, tmp_path, DETECTION, partitions=2, idle_s=5.0) as run:
@@ -135,11 +175,15 @@ def test_keys_on_one_template_behind_a_litellm_proxy_are_alerted_on(
         run.start()
         run.start_ingest("litellm")
         python = str(proxy_environment / "bin" / "python")
-        with proxy(proxy_environment, tmp_path, root, run.servers, run.config.ingest.topic) as url:
+        report_to = {"KAFKA_BOOTSTRAP_SERVERS": run.servers, "STREAMER_GATEWAY_TOPIC": run.config.ingest.topic}
+        with decisions(run) as asked, proxy(proxy_environment, tmp_path, root, asked, **report_to) as url:
             ask = [python, str(Path(__file__).parent / "litellm" / "ask.py"), url, str(KEYS), str(REQUESTS_PER_KEY)]
             done = subprocess.run(ask, capture_output=True, text=True, check=False, timeout=120)
             assert done.returncode == 0, done.stderr[-3000:]
             alert = run.wait_for_alert(lambda found: found["kind"] == "cluster", PATIENCE_S)
+            wait_for_status(url, "sk-test-007", 429)
+            call("limits", "lift", "--alert", alert["alert_id"], "--config", str(run.config_path))
+            wait_for_status(url, "sk-test-007", 200)
     assert alert["account_count"] == KEYS
     assert alert["request_count"] == KEYS * REQUESTS_PER_KEY
     assert len({item["family"] for item in alert["evidence"]}) >= 2

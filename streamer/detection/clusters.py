@@ -1,0 +1,124 @@
+"""All clusters: groups that overlap become one, keep their name while they grow, and rest when nothing is found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from streamer.detection.cluster import Cluster, ClusterAccount, Suspect
+from streamer.detection.links import stable_key
+from streamer.detection.settings import AlertSettings
+
+
+class Placement(NamedTuple):
+    """Where a suspect was put: its cluster, the accounts that are new in it, and clusters that it absorbed."""
+
+    cluster: Cluster
+    new_accounts: list[int]
+    absorbed: list[Cluster]
+
+
+class Clusters:
+    """All clusters, and which account is in which; an account is in one at most."""
+
+    def __init__(self, settings: AlertSettings, min_accounts: int) -> None:
+        self._settings = settings
+        self._min_accounts = min_accounts
+        self.by_id: dict[str, Cluster] = {}
+        self.of_account: dict[int, str] = {}
+        self._singles: dict[int, str] = {}
+
+    def place(self, suspect: Suspect, names: dict[int, str], now_ms: int) -> Placement | None:
+        """Put a suspect where it belongs: into the clusters it overlaps, which become one, or into one of its own.
+
+        None where it overlaps none enough and is nothing of its own.
+        """
+        if suspect.kind == "account":
+            return self._single(suspect, names, now_ms)
+        found = self._overlapping(suspect)
+        if not found and self._is_nothing_new(suspect):
+            return None
+        absorbed: list[Cluster] = []
+        new: list[int] = []
+        if found:
+            cluster, *absorbed = found
+            new = [key for other in absorbed for key in cluster.absorb(other)]
+            for other in absorbed:
+                del self.by_id[other.cluster_id]
+        else:
+            cluster = self._new(suspect, "cluster")
+        mine = {cluster.cluster_id, None, *(other.cluster_id for other in absorbed)}
+        free = {key: score for key, score in suspect.candidates.items() if self.of_account.get(key) in mine}
+        new += cluster.take(suspect._replace(candidates=free), names, now_ms)
+        self.of_account.update(dict.fromkeys(cluster.accounts, cluster.cluster_id))
+        return Placement(cluster, sorted(set(new)), absorbed)
+
+    def _is_nothing_new(self, suspect: Suspect) -> bool:
+        """Whether too few of a suspect's accounts are free, or what speaks against it is known clusters' doing."""
+        free = sum(key not in self.of_account for key in suspect.candidates)
+        taken = sum(key in self.of_account for key in suspect.core)
+        return free < self._min_accounts or (taken > 0 and 2 * taken >= len(suspect.core))
+
+    def _single(self, suspect: Suspect, names: dict[int, str], now_ms: int) -> Placement:
+        (key,) = suspect.candidates
+        known = self._singles.get(key)
+        cluster = self.by_id[known] if known is not None else self._new(suspect, "account")
+        self._singles[key] = cluster.cluster_id
+        return Placement(cluster, cluster.take(suspect, names, now_ms), [])
+
+    def _new(self, suspect: Suspect, kind: str) -> Cluster:
+        name = stable_key("cluster", f"{kind}|{suspect.name}|{suspect.window}")
+        cluster = Cluster(f"c-{name:016x}", kind, suspect.window, suspect.window)
+        self.by_id[cluster.cluster_id] = cluster
+        return cluster
+
+    def _overlapping(self, suspect: Suspect) -> list[Cluster]:
+        """Give the clusters that share enough accounts with a suspect, the oldest first.
+
+        Where most of its accounts are in clusters but in none enough, the one that has the most of them counts.
+        """
+        counts = self.overlap(suspect.keys)
+        settings = self._settings
+        size = len(suspect.keys)
+        found = []
+        for name, count in counts.items():
+            smaller = min(size, len(self.by_id[name].accounts))
+            if count >= max(settings.min_overlap, settings.overlap_ratio * smaller):
+                found.append(self.by_id[name])
+        if not found and 2 * counts.total() > size:
+            found = [self.by_id[max(counts, key=lambda name: (counts[name], name))]]
+        return sorted(found, key=lambda cluster: (cluster.first_window, cluster.cluster_id))
+
+    def overlap(self, keys: Iterable[int]) -> Counter[str]:
+        """Count how many of some accounts are in each cluster."""
+        names = (self.of_account.get(key) for key in keys)
+        return Counter(name for name in names if name is not None)
+
+    def leave(self, cluster: Cluster, keys: Iterable[int]) -> list[ClusterAccount]:
+        """Take accounts out of a cluster; give them back as they were."""
+        gone = [cluster.accounts.pop(key) for key in keys]
+        for key in keys:
+            self.of_account.pop(key, None)
+        return gone
+
+    def drop(self, cluster: Cluster) -> None:
+        """Forget a cluster that has rested for long."""
+        del self.by_id[cluster.cluster_id]
+        for key in cluster.accounts:
+            for index in (self.of_account, self._singles):
+                if index.get(key) == cluster.cluster_id:
+                    del index[key]
+
+    def snapshot(self) -> list[Any]:
+        """Plain data from which `restore` makes the same clusters."""
+        return [cluster.snapshot() for cluster in self.by_id.values()]
+
+    def restore(self, state: list[Any]) -> None:
+        """Take over what `snapshot` gave."""
+        restored = map(Cluster.restore, state)
+        self.by_id = {cluster.cluster_id: cluster for cluster in restored}
+        self.of_account, self._singles = {}, {}
+        for cluster in self.by_id.values():
+            index = self._singles if cluster.kind == "account" else self.of_account
+            index.update(dict.fromkeys(cluster.accounts, cluster.cluster_id))

@@ -1,0 +1,161 @@
+"""The families of evidence about a group, each a test of its own.
+
+Evenness, hand-offs and how quick they are, are traces of control: a scheduler behind many accounts. The others follow
+from common cause as well.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from streamer.detection.evidence import EvidenceItem
+from streamer.detection.probability import FLOOR_LOG10, chi_square_log10, fisher, poisson_log10, upper_tail
+from streamer.detection.profile import PROFILE, Feature, Rows
+from streamer.detection.settings import GroupSettings
+
+VOLUME_BINS_PER_OCTAVE = 8
+# No delay is taken as less likely than this: clocks are not that exact.
+QUICKEST = 0.02
+Column = npt.NDArray[np.float64]
+
+
+class Passing(NamedTuple):
+    """Hand-offs within a group: how many were seen, how many chance alone would bring, and how quick they were.
+
+    `quickness` has, of each, the share of the time allowed that passed before it.
+    """
+
+    seen: int
+    expected: float
+    quickness: tuple[float, ...] = ()
+
+    @property
+    def log10_p(self) -> float:
+        """How improbable as many hand-offs are."""
+        return poisson_log10(self.seen, self.expected)
+
+
+class Table:
+    """The members of a group (`profile.MEMBER`) and their scores, a column for each of `PROFILE`; NaN where unknown."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self.scores = rows["scores"].astype(np.float64)
+
+    def __len__(self) -> int:
+        """Count the members."""
+        return len(self.rows)
+
+    def column(self, feature: int) -> Column:
+        """Give the scores of a feature, without the members of which it is not known."""
+        values = self.scores[:, PROFILE.index(feature)]
+        known: Column = values[~np.isnan(values)]
+        return known
+
+
+def _mean_test(values: Column, correlation: float) -> tuple[float, float]:
+    """Test whether a mean is above the population's, given what common cause explains: (mean, log10 p)."""
+    size = len(values)
+    mean = float(values.sum()) / size
+    return mean, upper_tail(mean * math.sqrt(size / (1 + (size - 1) * correlation)))
+
+
+def evenness(table: Table, settings: GroupSettings) -> EvidenceItem | None:
+    """Test whether the accounts are used more equally than people use theirs.
+
+    Chi-square of the scatter of the logarithms of their rates against `evenness_floor_ratio` of the population's: an
+    honest group may be that much more alike than strangers are. The population's is that of the same plans, and of
+    accounts that have been seen for as long.
+    """
+    rows = table.rows
+    counts = np.sort(rows["requests_24h"])
+    if len(counts) < settings.min_accounts or counts[len(counts) // 2] < settings.min_requests:
+        return None
+    usual = float(rows["usual"].astype(np.float64).sum()) / len(rows)
+    if math.isnan(usual):
+        return None
+    rates = rows["bins"][:, PROFILE.index(Feature.VOLUME)].astype(np.float64)
+    deviations = rates - rates.sum() / len(rates)
+    freedom = len(rates) - 1
+    squares = float(deviations @ deviations) + freedom / 12  # a bin's own width scatters by a twelfth of its square
+    log10_p = chi_square_log10(freedom, squares / (usual * settings.evenness_floor_ratio))
+    low, high = int(counts[len(counts) // 10]), int(counts[-1 - len(counts) // 10])
+    factor, normal = (2 ** (math.sqrt(found) / VOLUME_BINS_PER_OCTAVE) for found in (squares / freedom, usual))
+    statement = (
+        f"{len(rates)} accounts are used alike: {low} to {high} requests in 24 h (middle 80%); rates scatter by a "
+        f"factor of {factor:.2f}, people's by {normal:.2f}"
+    )
+    return EvidenceItem("evenness", statement, round(factor, 3), round(normal, 3), max(FLOOR_LOG10, log10_p))
+
+
+def rhythm(table: Table, settings: GroupSettings) -> EvidenceItem | None:
+    """Test whether requests come without sessions and without a human day: the stronger of gaps and hours."""
+    found = []
+    for feature, words in ((Feature.RHYTHM, "gaps are more even than"), (Feature.HOURS, "day is flatter than")):
+        values = -table.column(feature)
+        if len(values) >= settings.min_accounts:
+            mean, log10_p = _mean_test(values, settings.rhythm_correlation)
+            found.append((log10_p, mean, words))
+    if not found:
+        return None
+    log10_p, mean, words = min(found)
+    share = 100 * float(special.ndtr(mean))
+    statement = f"the {words} those of {share:.0f}% of accounts with as many requests, on average over the group"
+    return EvidenceItem("rhythm", statement, round(mean, 3), 0.0, min(0.0, log10_p + math.log10(len(found))))
+
+
+def hand_off(passing: Passing) -> EvidenceItem | None:
+    """Test whether refused requests go on at other accounts of the group more often than chance brings (Poisson)."""
+    if not passing.seen:
+        return None
+    log10_p = max(FLOOR_LOG10, passing.log10_p)
+    statement = (
+        f"{passing.seen} requests that were refused at one account were sent by another within two minutes; "
+        f"{passing.expected:.2g} were to be expected"
+    )
+    return EvidenceItem("hand_off", statement, float(passing.seen), round(passing.expected, 4), log10_p)
+
+
+def failover(passing: Passing, hand_off_s: int) -> EvidenceItem | None:
+    """Test whether refused requests go on as quickly as a program goes on; by chance any delay is as likely."""
+    if not passing.quickness:
+        return None
+    shares = sorted(passing.quickness)
+    middle_s = hand_off_s * shares[len(shares) // 2]
+    statement = (
+        f"refused requests went on at other accounts after {middle_s:.1f} s (median of {len(shares)}); by chance it "
+        f"would be {hand_off_s / 2:.0f} s"
+    )
+    log10_p = fisher([math.log10(max(QUICKEST, share)) for share in shares])
+    return EvidenceItem("failover", statement, round(middle_s, 2), hand_off_s / 2, log10_p)
+
+
+Test = Callable[[Table, GroupSettings], EvidenceItem | None]
+
+
+def _cause(feature: int, family: str, sign: int, words: str) -> Test:
+    def test(table: Table, settings: GroupSettings) -> EvidenceItem | None:
+        values = sign * table.column(feature)
+        if len(values) < settings.min_accounts:
+            return None
+        mean, log10_p = _mean_test(values, settings.cause_correlation)
+        share = 100 * float(special.ndtr(mean))
+        statement = f"{words} {share:.0f}% of accounts of the same plan, on average over the group"
+        return EvidenceItem(family, statement, round(mean, 3), 0.0, log10_p)
+
+    return test
+
+
+CAUSE: dict[str, Test] = {
+    "volume": _cause(Feature.VOLUME, "volume", 1, "more requests than"),
+    "output": _cause(Feature.OUTPUT, "output", 1, "longer answers than"),
+    "newness": _cause(Feature.AGE, "newness", -1, "newer than"),
+    "no_follow_up": _cause(Feature.FOLLOW, "no_follow_up", -1, "fewer follow-up turns than"),
+    "many_languages": _cause(Feature.TONGUES, "many_languages", 1, "more languages than"),
+}

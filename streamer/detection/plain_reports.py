@@ -1,0 +1,43 @@
+"""Reports from their plain form: what is left of a snapshot after a way through the state topic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streamer.detection.evidence import (
+    ActiveAccounts,
+    Burst,
+    EvidenceItem,
+    HandOff,
+    Lead,
+    LeadReport,
+    Saying,
+    WatchedAccounts,
+)
+from streamer.detection.links import Link
+
+
+def active_from(plain: list[Any]) -> ActiveAccounts:
+    """Make the active accounts of a report from their plain form."""
+    ids, rows, models, links, uses, prompts = plain
+    return ActiveAccounts(ids, rows, [tuple(names) for names in models], [Link(*link) for link in links], uses, prompts)
+
+
+def report_from(plain: list[Any]) -> LeadReport:
+    """Make a report from its plain form."""
+    partition, window, leads, hand_offs, watched, bursts, tests, refused, accounts, idle, last, said = plain
+    ids, rows, models = watched
+    return LeadReport(
+        partition,
+        window,
+        [Lead(Link(*link), members, log10_p) for link, members, log10_p in leads],
+        [HandOff(*found) for found in hand_offs],
+        WatchedAccounts(ids, rows, [tuple(names) for names in models]),
+        [Burst(name, key, log10_p, EvidenceItem(*item)) for name, key, log10_p, item in bursts],
+        tests,
+        tuple(refused),
+        accounts,
+        idle,
+        last,
+        [Saying(*saying) for saying in said],
+    )

@@ -1,0 +1,58 @@
+"""Probabilities as their logarithms to base 10, exact far into the tail."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from scipy import special
+
+FLOOR_LOG10 = -300.0
+TINY = 1e-280
+
+
+def log10_of(p: float) -> float:
+    """Give log10 of a probability, bounded below so that it stays a number."""
+    return max(FLOOR_LOG10, math.log10(p)) if p > 0 else FLOOR_LOG10
+
+
+def upper_tail(z: float) -> float:
+    """Give log10 P(Z > z) for a standard normal, accurate far into the tail."""
+    return max(FLOOR_LOG10, float(special.log_ndtr(-z)) / math.log(10))
+
+
+def fisher(log10_ps: Sequence[float]) -> float:
+    """Combine independent probabilities (Fisher 1932); log10 in, log10 out.
+
+    >>> round(fisher([-2.0, -2.0]), 2)
+    -2.99
+    """
+    statistic = -2.0 * math.log(10) * sum(log10_ps)
+    p = float(special.chdtrc(2 * len(log10_ps), statistic))
+    if p > 0:
+        return log10_of(p)
+    half, k = statistic / 2, len(log10_ps)
+    return max(FLOOR_LOG10, (-half + (k - 1) * math.log(half) - math.lgamma(k)) / math.log(10))
+
+
+def chi_square_log10(freedom: int, squares: float) -> float:
+    """Give log10 P(chi-square <= squares), exact as far as numbers go and by the leading term beyond."""
+    p = float(special.gammainc(freedom / 2, squares / 2))
+    if p > TINY:
+        return math.log10(p)
+    half, x = freedom / 2, max(squares / 2, 1e-300)
+    return min(0.0, (half * math.log(x) - x - math.lgamma(half + 1)) / math.log(10))
+
+
+def poisson_log10(seen: int, expected: float) -> float:
+    """Give log10 P(N >= seen) of a Poisson; by the leading term where it is beyond numbers.
+
+    >>> poisson_log10(0, 1.0), round(poisson_log10(2, 0.01), 2)
+    (0.0, -4.3)
+    """
+    if not seen:
+        return 0.0
+    p = float(special.gammainc(seen, expected))
+    if p > TINY:
+        return math.log10(p)
+    return min(0.0, (seen * math.log(expected) - expected - math.lgamma(seen + 1)) / math.log(10))

@@ -1,0 +1,101 @@
+"""A Kafka that is killed and brought back: everybody passes meanwhile, and nothing is lost or doubled."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from streamer.broker import Broker, _java, fetch, unavailable_reason
+from tests.kafka_fixture import KafkaCluster
+from tests.limits.stand import Stand, alert_record, limit, running, until
+from tests.limits.test_deliveries import RealRedis
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(200)]
+
+
+class MortalBroker(Broker):
+    """A broker that can be killed and comes back with all it had, on the same port."""
+
+    def kill(self) -> None:
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text(encoding="ascii")
+        for child in children.split():
+            os.kill(int(child), signal.SIGKILL)
+        self._process.wait()
+
+    @contextlib.contextmanager
+    def back(self) -> Iterator[None]:
+        properties = str(self._directory / "server.properties")
+        command = [*_java(fetch(self._cache, lambda _: None)), "kafka.Kafka", properties]
+        log = self._directory / "java.log"
+        with running(command, self._directory):
+            until(lambda: "Kafka Server started" in log.read_text(errors="replace"), "Kafka is back", 90)
+            yield
+
+
+@pytest.fixture
+def broker() -> Iterator[MortalBroker]:
+    reason = unavailable_reason({"KAFKA_BOOTSTRAP_SERVERS": ""})
+    if reason:
+        pytest.skip(f"no Kafka to be killed: {reason}")
+    found = MortalBroker()
+    found.start()
+    yield found
+    found.stop()
+
+
+def test_everybody_passes_while_kafka_is_gone(broker: MortalBroker, redis_server: str, tmp_path: Path) -> None:
+    redis = RealRedis(redis_server, tmp_path)
+    stand = Stand(KafkaCluster(broker.bootstrap_servers), tmp_path, redis={"url": redis.url})
+    with contextlib.closing(redis.client), redis.running(), stand.serving() as serving:
+        stand.send(limit("a"), limit("b"), alert=alert_record())
+        stand.exhausted("a")
+        until(lambda: redis.holds("a", "b"), "Redis has them")
+        until(lambda: len(stand.audit()) == 2, "the audit has them")
+        stand.close()
+        broker.kill()
+        # Whoever cannot be told of a lift must not refuse.
+        until(lambda: stand.decide("a").headers["x-streamer-outcome"] == "stale", "the topics are stale")
+        until(lambda: not redis.client.exists("streamer:alive"), "gateways that look into Redis know it too")
+        assert stand.decide("a").status == 200
+        assert serving.poll() is None
+        # One that is started now answers at once, and lets everybody pass.
+        with stand.serving_twin(wait=False) as twin:
+            until(lambda: stand.decide("a", url=twin).headers.get("x-streamer-outcome") == "starting", "open")
+            with broker.back():
+                stand.reconnect()
+                stand.exhausted("a")
+                stand.exhausted("a", url=twin)
+                stand.call("lift", "a")
+                stand.send(limit("c"))
+                until(lambda: redis.holds("b", "c"), "Redis is as it should be")
+                until(lambda: stand.decide("a", url=twin).status == 200, "free everywhere")
+                until(lambda: redis.client.exists("streamer:alive"), "limits are looked after again")
+                until(lambda: any(e["account_id"] == "c" for e in stand.audit()), "the audit goes on")
+                entries = Counter((e["event"], e["account_id"]) for e in stand.audit())
+                stand.close()
+    names = [("set", "a"), ("set", "b"), ("asked", "a"), ("lifted", "a"), ("set", "c")]
+    assert entries == dict.fromkeys(names, 1)
+
+
+def test_what_cannot_be_written_is_an_error_of_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "nowhere.yaml"
+    path.write_text("kafka: {bootstrap_servers: 'localhost:1'}\n", encoding="utf-8")
+    for verb in (["lift", "a"], ["stop"], ["list"]):
+        command = ["streamer", "limits", *verb, "--config", str(path)]
+        program = Path(sys.executable).with_name(command[0])
+        done = subprocess.run([str(program), *command[1:]], capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert "no Kafka answers" in done.stderr
+        assert done.stderr.count("\n") == 1
