@@ -20,8 +20,6 @@ ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 OVERLAY = DEPLOY / "kustomize" / "overlays" / "example"
 IN_CONTAINER = "/etc/streamer/streamer.yaml"
-# Of a section that this version of the program may not have yet.
-OPTIONAL = tuple(f"STREAMER_{name}__" for name in ("LIMITS",) if name.lower() not in StreamerConfig.model_fields)
 
 
 @dataclass
@@ -43,8 +41,7 @@ class Started:
     def load(self, directory: Path) -> StreamerConfig:
         """The configuration it has, read as the program reads it."""
         (directory / "streamer.yaml").write_text(self.config or "{}", encoding="utf-8")
-        known = {name: value for name, value in self.environment.items() if not name.startswith(OPTIONAL or "-")}
-        return load_config(directory / "streamer.yaml", known)
+        return load_config(directory / "streamer.yaml", self.environment)
 
 
 def kustomize_program() -> list[str]:

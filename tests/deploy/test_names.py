@@ -16,7 +16,6 @@ from streamer.errors import ConfigError
 from tests.deploy.shipped import (
     DEPLOY,
     IN_CONTAINER,
-    OPTIONAL,
     ROOT,
     Started,
     compose,
@@ -33,8 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VARIABLE = re.compile(r"\bSTREAMER_[A-Z0-9_]+\b")
-FROM_ELSEWHERE = {"STREAMER_GATEWAY_TOPIC"}  # of the LiteLLM callback, which is no part of the program
-NOT_YET = {"limits"} if OPTIONAL else set()
+IN_LITELLM = "litellm"  # what runs in a LiteLLM proxy has variables of its own
 
 
 def serving_port(started: Started, config: StreamerConfig) -> int | None:
@@ -47,8 +45,7 @@ def serving_port(started: Started, config: StreamerConfig) -> int | None:
         case "notify":
             return config.alertmanager.port
         case "limits":
-            limits = getattr(config, "limits", None)
-            return int(limits.port if limits else started.environment["STREAMER_LIMITS__PORT"])
+            return config.limits.port
         case _:
             return None
 
@@ -64,8 +61,6 @@ def test_every_verb_and_option_exists() -> None:
     for started in everything():
         command: Any = program
         words = list(started.arguments)
-        if words[0] in NOT_YET:
-            continue
         while words and hasattr(command, "commands"):
             command = command.commands[words.pop(0)]
         options = {name for parameter in command.params for name in parameter.opts}
@@ -90,12 +85,12 @@ def test_every_variable_written_anywhere_means_something() -> None:
     config = StreamerConfig()
     secrets = {config.web.token_env, config.privacy.key_env, config.webhook.secret_env}
     for path in DEPLOY.rglob("*"):
-        if not path.is_file() or path.suffix in (".png", ".lock"):
+        if not path.is_file() or path.suffix in (".png", ".lock") or path.parent.name == IN_LITELLM:
             continue
         for name in VARIABLE.findall(path.read_text(encoding="utf-8")):
             if "__" not in name:
-                assert name in secrets | FROM_ELSEWHERE or name.endswith("_"), f"{path.name}: {name}"
-            elif not name.startswith(OPTIONAL or "-"):
+                assert name in secrets or name.endswith("_"), f"{path.name}: {name}"
+            else:
                 section: Any = config
                 for part in name.removeprefix("STREAMER_").lower().split("__"):
                     assert hasattr(section, part), f"{path.name}: {name}"
@@ -108,8 +103,9 @@ def test_health_is_asked_where_it_is_served_and_can_be_reached(tmp_path: Path) -
         port = serving_port(started, config)
         assert started.health_port == (port if started.health_port else None), started.name
         assert set(started.ports) <= {port}, started.name
-        if started.ports and started.verb != "limits":
-            assert config.web.host == "0.0.0.0", started.name  # noqa: S104 - in a container, that is what is meant
+        if started.ports:
+            host = config.limits.host if started.verb == "limits" else config.web.host
+            assert host == "0.0.0.0", started.name  # noqa: S104 - in a container, that is what is meant
     for started in in_kubernetes():
         if started.verb != "topics":
             assert started.health_port
@@ -131,9 +127,8 @@ def test_services_of_kubernetes_do_not_look_like_configuration(tmp_path: Path) -
     services = [each["metadata"]["name"] for each in objects() if each["kind"] == "Service"]
     linked = {f"{name.upper().replace('-', '_')}_PORT": "tcp://10.0.0.1:6066" for name in services}
     (tmp_path / "c.yaml").write_text("{}", encoding="utf-8")
-    if not OPTIONAL:
-        with pytest.raises(ConfigError):
-            load_config(tmp_path / "c.yaml", linked)
+    with pytest.raises(ConfigError):
+        load_config(tmp_path / "c.yaml", linked)
     for each in objects():
         if each["kind"] in ("Deployment", "Job"):
             assert each["spec"]["template"]["spec"]["enableServiceLinks"] is False

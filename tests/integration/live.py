@@ -16,8 +16,8 @@ import yaml
 from kafka import KafkaConsumer, TopicPartition
 
 from streamer.config import load_config
-from streamer.detection.account import AccountState
-from streamer.detection.evidence import SuspectReport, WindowReport
+from streamer.detection.account_book import requests_of
+from streamer.detection.evidence import LeadReport, WindowReport
 from streamer.sources.event import RequestEvent
 from streamer.stream.account_index import merge_records
 from streamer.stream.codec import ReportDecoder
@@ -142,7 +142,7 @@ class LiveRun:
                     for message in messages:
                         sections.add(message)
                 for account, record in merge_records(sections.unpacked()).items():
-                    counts[account] = AccountState.peek(record)[1]
+                    counts[account] = requests_of(record)
         finally:
             await reader.stop()
         return counts
@@ -178,7 +178,7 @@ class LiveRun:
         deadline = time.monotonic() + PATIENCE_S
         topic, links = self.config.kafka.topics.suspects, self.config.kafka.link_partitions
         idle: dict[int, bool] = {}
-        decode = ReportDecoder(SuspectReport, topic)
+        decode = ReportDecoder(LeadReport, topic)
         for message in self.follow(topic, lambda: sum(idle.values()) == links, deadline):
             for report in decode(message):
                 idle[report.partition] = report.idle
