@@ -30,15 +30,15 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(200)]
 
 WORLD: dict[str, Any] = {
     "start": "2026-03-02",
-    "days": 1.6,
-    "honest": {"individual": {"accounts": 300}, "coding_tool": {"accounts": 40}},
+    "days": 1.4,
+    "honest": {"individual": {"accounts": 250}, "coding_tool": {"accounts": 30}},
     "campaigns": [
         {
             "name": "hydra_peak",
             "profile": "hydra_peak",
             "accounts": 30,
             "start_day": 1.0,
-            "days": 0.6,
+            "days": 0.4,
             "pools": 1,
             "signup_lead_days": 1,
         }
@@ -83,8 +83,10 @@ def beside(run: LiveRun, inner: list[str], directory: Path) -> Path:
 
 
 def test_upgrade_and_rollback_as_described(kafka: KafkaCluster, inner: list[str], tmp_path: Path) -> None:
-    assert set(inner) == {"evidence", "suspects", "state_account", "state_link", "state_cluster"} <= set(
-        TopicNames.model_fields
+    assert (
+        set(inner)
+        == {"evidence", "suspects", "state_account", "state_link", "state_cluster"}
+        <= set(TopicNames.model_fields)
     )
     events = world(WORLD, tmp_path)
     lines = events.read_bytes().splitlines(keepends=True)
@@ -92,7 +94,7 @@ def test_upgrade_and_rollback_as_described(kafka: KafkaCluster, inner: list[str]
     halves = [tmp_path / name for name in ("first.jsonl", "second.jsonl")]
     halves[0].write_bytes(b"".join(lines[:half]))
     halves[1].write_bytes(b"".join(lines[half:]))
-    with LiveRun(kafka, tmp_path, SENSITIVE, partitions=2, idle_s=6.0) as run:
+    with LiveRun(kafka, tmp_path, SENSITIVE, partitions=2, idle_s=3.0) as run:
         expected = replayed([events], tmp_path / "replay", run.config_path)
         assert expected["alerts"]
 
@@ -113,9 +115,9 @@ def test_upgrade_and_rollback_as_described(kafka: KafkaCluster, inner: list[str]
             program("run", "--config", str(run.config_path)), capture_output=True, text=True, check=False, timeout=90
         )
         assert done.returncode == 1
-        assert f"state of {run.config.kafka.topics.requests}, partition 0: account stage snapshot of format 1" in done.stderr
-        assert "deploy/UPGRADE.md" in done.stderr
-        (tmp_path / "stderr").write_text(done.stderr)
+        first = done.stderr.splitlines()[0]
+        assert f"state of {run.config.kafka.topics.requests}, partition 0: account stage snapshot of format 1" in first
+        assert "deploy/UPGRADE.md" in first
 
         # Start anew beside it: everything is found again, and is the same record.
         old, run.config_path = run.config_path, beside(run, inner, tmp_path)

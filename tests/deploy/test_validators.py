@@ -33,8 +33,8 @@ def validators() -> Path:
     return directory / "bin"
 
 
-def run(*command: str | Path, given: str | None = None) -> tuple[int, str]:
-    done = subprocess.run([*map(str, command)], input=given, capture_output=True, text=True, check=False)
+def run(*command: str | Path) -> tuple[int, str]:
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -45,7 +45,7 @@ def test_the_dockerfile(validators: Path, tmp_path: Path) -> None:
 
 
 def test_compose(validators: Path, tmp_path: Path) -> None:
-    check = [validators / "check-jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    check: list[str | Path] = [validators / "check-jsonschema", "--builtin-schema", "vendor.compose-spec"]
     text = (DEPLOY / "compose" / "compose.yaml").read_text(encoding="utf-8")
     code, told = run(*check, DEPLOY / "compose" / "compose.yaml")
     assert code == 0, told
@@ -57,7 +57,7 @@ def test_compose(validators: Path, tmp_path: Path) -> None:
 def test_kubernetes(validators: Path, tmp_path: Path, directory: str) -> None:
     text = rendered(DEPLOY / "kustomize" / directory)
     (tmp_path / "all.yaml").write_text(text, encoding="utf-8")
-    check = [validators / "kubernetes-validate", "--strict"]
+    check: list[str | Path] = [validators / "kubernetes-validate", "--strict"]
     code, told = run(*check, tmp_path / "all.yaml")
     assert code == 0, told
     passed = re.findall(r"passed for resource (\w+)/", told)
