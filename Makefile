@@ -51,3 +51,4 @@ dashboards: setup ## write Grafana's dashboards anew from streamer/dashboards/
 
 lock: setup ## resolve the dependencies anew
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-emit-index-url --no-header --upgrade -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra container --universal --generate-hashes --no-emit-index-url --no-header --constraint requirements.lock -o deploy/docker/requirements.lock

@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from streamer.errors import BrokerError
+from streamer.shipped import shipped_directory
 
 KAFKA_VERSION = "4.3.0"
 SERVERS_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
-DEPLOY_DIRECTORY = Path(__file__).resolve().parents[1] / "deploy" / "kafka"
+DEPLOY_DIRECTORY = shipped_directory("kafka", "deploy/kafka")
 START_TIMEOUT_S = 90.0
 ATTEMPTS = 3
 JVM_OPTIONS = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=4", "-Xshare:auto")
@@ -32,7 +33,7 @@ def unavailable_reason(environ: Mapping[str, str] | None = None) -> str | None:
     if external_servers(environ):
         return None
     if not (DEPLOY_DIRECTORY / "pom.xml").is_file():
-        return f"{DEPLOY_DIRECTORY / 'pom.xml'} is not there: run from a checkout, or set {SERVERS_VARIABLE}"
+        return f"{DEPLOY_DIRECTORY / 'pom.xml'} is not there: install the package again, or set {SERVERS_VARIABLE}"
     if shutil.which("java") is None:
         return f"no `java` on the PATH: install a Java 17 runtime, or set {SERVERS_VARIABLE} to a broker that runs"
     if not _is_fetched(cache_directory(environ)) and shutil.which("mvn") is None:

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from streamer.errors import ConfigError, StreamerError
+from streamer.shipped import shipped_directory
 from streamer.simulation.plan import Campaign, Strict
 
 ClassName = Literal[
@@ -44,7 +45,7 @@ ClassName = Literal[
 ]
 Fields = Literal["all", "metadata_only", "no_signup", "no_prompt_features", "required_only"]
 ModelName = Literal["meridian-5", "meridian-5-mini"]
-SHIPPED = Path(__file__).resolve().parents[2] / "config" / "scenarios"
+SHIPPED = shipped_directory("scenarios", "config/scenarios")
 
 
 class HonestClass(Strict):

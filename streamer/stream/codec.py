@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import msgspec
 import zstandard
 
-from streamer.errors import StreamerError
+from streamer.stream.state_log import StateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -55,12 +55,13 @@ class ReportDecoder(Generic[Report]):
         """Give the reports of a message.
 
         Raises:
-            StreamerError: it is of another version, or not ours.
+            StateError: it is of another version, or not ours.
         """
         value = message.value or b"\0"
+        where = f"{self._topic}, offset {message.offset}"
         if value[0] != VERSION:
-            where = f"{self._topic}, offset {message.offset}"
-            raise StreamerError(
-                where, f"message version {value[0]}", f"expected {VERSION}: run the version that wrote it"
-            )
-        return self._decode(zstandard.decompress(value[1:]))
+            raise StateError(where, f"message version {value[0]}", str(VERSION))
+        try:
+            return self._decode(zstandard.decompress(value[1:]))
+        except msgspec.ValidationError as error:
+            raise StateError(where, f"a report of another form ({error})", "this version's reports") from error

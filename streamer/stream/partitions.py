@@ -6,6 +6,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from streamer.errors import StreamerError
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
@@ -93,5 +95,8 @@ class Partitions:
             await driver.restore()
         except Exception as error:
             if not driver.closed:
-                logger.exception("cannot restore %s", driver.position)
+                if isinstance(error, StreamerError):
+                    logger.critical("%s", error)
+                else:
+                    logger.exception("cannot restore %s", driver.position)
                 await self._fail(error)

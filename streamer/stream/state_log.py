@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from streamer.stream.messages import Incoming, Position
 
 LAYOUT_VERSION = 1
+OTHER_VERSION_REMEDY = "run the version that wrote it, or start anew beside it as deploy/UPGRADE.md says"
 CHUNK_BYTES = 900_000
 MAX_REQUEST_BYTES = 1_000_000
 COMPRESSION_LEVEL = 1
@@ -30,7 +31,10 @@ class FencedError(Exception):
 
 
 class StateError(StreamerError):
-    """A state topic holds something that this program cannot read."""
+    """A topic of the program's own holds something that it cannot read."""
+
+    def __init__(self, where: str, found: str, expected: str) -> None:
+        super().__init__(where, found, f"expected {expected}: {OTHER_VERSION_REMEDY}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,4 +178,4 @@ class Sections:
 
     def _error(self, found: str) -> StateError:
         where = f"{self._position.topic}, partition {self._position.partition}"
-        return StateError(where, found, f"expected layout version {LAYOUT_VERSION}: run the version that wrote it")
+        return StateError(where, found, f"layout version {LAYOUT_VERSION}")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from streamer.errors import StreamerError
 from streamer.stream.account_index import AccountIndex, merge_records
+from streamer.stream.state_log import StateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from streamer.stream.messages import Incoming, Outgoing, Position
 
@@ -148,9 +149,10 @@ class AccountTask:
         if head is None:
             self.measure()
             return None
-        accounts = merge_records(sections)
-        self._index.load(accounts)
-        self.stage.restore(head.stage, accounts.items())
+        with written_by_this_version(self._position):
+            accounts = merge_records(sections)
+            self._index.load(accounts)
+            self.stage.restore(head.stage, accounts.items())
         self.measure()
         return head.next_offset
 
@@ -200,7 +202,8 @@ class BarrierTask:
         head = unpack_head(sections, self._position)
         if head is None:
             return None
-        self.stage.restore(head.stage)
+        with written_by_this_version(self._position):
+            self.stage.restore(head.stage)
         return head.next_offset
 
     def measure(self) -> None:
@@ -217,7 +220,7 @@ def unpack_head(sections: Mapping[str, bytes], position: Position) -> Head | Non
     """Read the section that `pack_head` gave; None where nothing was ever written.
 
     Raises:
-        StreamerError: it is of another version.
+        StateError: it is of another version.
     """
     data = sections.get(HEAD)
     if data is None:
@@ -229,7 +232,15 @@ def unpack_head(sections: Mapping[str, bytes], position: Position) -> Head | Non
         head, version = None, error
     if head is None or version != HEAD_VERSION:
         where = f"state of {position.topic}, partition {position.partition}"
-        raise StreamerError(
-            where, f"head of version {version}", f"expected {HEAD_VERSION}: run the version that wrote it"
-        )
+        raise StateError(where, f"head of version {version}", str(HEAD_VERSION))
     return head
+
+
+@contextlib.contextmanager
+def written_by_this_version(position: Position) -> Iterator[None]:
+    """Say what to do where a stage cannot make sense of what it is given."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError) as error:
+        where = f"state of {position.topic}, partition {position.partition}"
+        raise StateError(where, str(error) or repr(error), "what this version writes") from error

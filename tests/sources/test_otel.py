@@ -1,18 +1,24 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from streamer.sources.files import read_batches
+from streamer.sources.formats import detect_record
 from streamer.sources.simhash import hash_text, simhash64
 from tests.sources.gateways import (
     ATTRIBUTES,
+    ENVOY,
     START_S,
     decode,
     document,
     fields,
+    listed,
     span,
+    typed,
 )
 
 OTEL_FIELDS = {
@@ -106,3 +112,33 @@ def test_spans_about_something_else_are_passed_over() -> None:
     batch = decode("otel", document(database, agent, span(ATTRIBUTES), nameless))
     assert [found.event_id[-16:] for found in batch.events] == ["b7ad6b7169203331"]
     assert [reject.detail for reject in batch.rejects] == ["account_id: null"]
+
+
+def logged(*records: dict[str, Any]) -> dict[str, Any]:
+    resource = {"attributes": listed({"service.name": "gateway"})}
+    return {"resourceLogs": [{"resource": resource, "scopeLogs": [{"scope": {}, "logRecords": list(records)}]}]}
+
+
+def test_a_line_of_envoys_access_log_is_the_same_in_a_log_record() -> None:
+    as_text = {key: str(value) for key, value in ENVOY.items()}
+    alone = fields(decode("envoy", ENVOY))
+    for record in (
+        {"attributes": listed(as_text), "timeUnixNano": "1"},
+        {"body": typed(as_text)},
+        {"body": {"stringValue": json.dumps(ENVOY)}},
+    ):
+        assert fields(decode("otel", logged(record))) == alone
+        assert detect_record(logged(record)) == "otel"
+
+
+def test_a_log_record_about_a_model_is_a_request() -> None:
+    about = {
+        "timeUnixNano": str(START_S * 10**9 + 250_000_000),
+        "traceId": "0af7651916cd43dd8448eb211c80319c",
+        "spanId": "b7ad6b7169203331",
+        "attributes": listed(ATTRIBUTES),
+        "body": {"stringValue": "a request"},
+    }
+    chatter = {"timeUnixNano": "1", "body": {"stringValue": "started"}, "attributes": []}
+    without_end = {name: value for name, value in OTEL_FIELDS.items() if name != "duration_ms"}
+    assert fields(decode("otel", logged(chatter, about))) == without_end

@@ -1,4 +1,4 @@
-"""OpenTelemetry GenAI spans: OTLP JSON as collectors write it, single spans, or their attributes alone.
+"""OpenTelemetry GenAI spans and logs: OTLP JSON as collectors write it, single spans, or their attributes alone.
 
 The names are still moving: the present ones are looked for first, then those they replaced.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from streamer.sources.formats.reading import elapsed_ms, first, number, section, texts_of, time_ms, tools_of
+from streamer.sources.formats.envoy import Envoy
+from streamer.sources.formats.reading import elapsed_ms, first, number, parsed, section, texts_of, time_ms, tools_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,6 +18,10 @@ _NOT_REQUESTS = ("execute_tool", "invoke_agent", "create_agent", "invoke_workflo
 _ERRORS = {"RateLimitError": 429, "rate_limit_exceeded": 429, "timeout": 408, "OverloadedError": 529}
 _OK = 200
 _FAILED = 500
+_DOCUMENTS = ("resourceSpans", "resource_spans", "resourceLogs", "resource_logs")
+_SCOPES = ("scopeSpans", "scope_spans", "instrumentationLibrarySpans", "scopeLogs", "scope_logs")
+_RECORDS = ("spans", "logRecords", "log_records")
+_ACCESS_LOG = Envoy()
 _SPAN_ERROR = (2, "2", "STATUS_CODE_ERROR", "ERROR", "Error")
 
 _TEXT: Mapping[str, tuple[str, ...]] = {
@@ -36,34 +41,38 @@ _NUMBERS: Mapping[str, tuple[str, ...]] = {
     "cache_read_tokens": ("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens"),
     "reasoning_tokens": ("gen_ai.usage.reasoning.output_tokens", "gen_ai.usage.reasoning_tokens"),
 }
-_START = ("startTimeUnixNano", "start_time_unix_nano", "start_time", "timestamp", "time")
+_START = ("startTimeUnixNano", "start_time_unix_nano", "start_time", "timestamp", "time", "timeUnixNano")
 _END = ("endTimeUnixNano", "end_time_unix_nano", "end_time")
 
 
 class OpenTelemetry:
     """The account is the span's user (or, failing that, its resource's).
 
-    Spans that are no request to a model (databases, tools, agents) are passed over.
+    Spans that are no request to a model (databases, tools, agents) are passed over. A log record that holds a line of
+    Envoy's access log is read as that line.
     """
 
     name = "otel"
 
     def matches(self, record: Mapping[str, Any]) -> bool:
         """Whether `record` is an OTLP document, a GenAI span, or the attributes of one."""
-        if "resourceSpans" in record or "resource_spans" in record:
+        if first(record, _DOCUMENTS) is not None:
             return True
         spread = {**record, **_attributes(record.get("attributes"))}
         return "response_code" not in record and any(name.startswith(("gen_ai.", "llm.")) for name in spread)
 
     def events(self, record: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         """Each request to a model in it; a record that is a single span is taken to be one."""
-        documents = first(record, ("resourceSpans", "resource_spans"))
+        documents = first(record, _DOCUMENTS)
         if documents is None:
             resource = _attributes(section(record, "resource").get("attributes"))
             yield _event(record, {**resource, **record, **_attributes(record.get("attributes"))})
             return
-        for span, around in _spans(documents):
-            attributes = {**around, **_attributes(span.get("attributes"))}
+        for span, around in _records(documents):
+            attributes = {**around, **_body(span), **_attributes(span.get("attributes"))}
+            if _ACCESS_LOG.matches(attributes):
+                yield from _ACCESS_LOG.events(attributes)
+                continue
             about_a_model = any(name.startswith(("gen_ai.", "llm.")) for name in attributes)
             if about_a_model and attributes.get("gen_ai.operation.name") not in _NOT_REQUESTS:
                 yield _event(span, attributes)
@@ -113,13 +122,18 @@ def _numbered(attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
     return messages
 
 
-def _spans(documents: object) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+def _records(documents: object) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     for document in _objects(documents):
         resource = _attributes(section(document, "resource").get("attributes"))
-        scopes = first(document, ("scopeSpans", "scope_spans", "instrumentationLibrarySpans"))
-        for scope in _objects(scopes):
-            for span in _objects(scope.get("spans")):
-                yield span, resource
+        for scope in _objects(first(document, _SCOPES)):
+            for record in _objects(first(scope, _RECORDS)):
+                yield record, resource
+
+
+def _body(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a log record says in its body, where that is an object; spans have none."""
+    body = parsed(_typed(record.get("body")))
+    return body if isinstance(body, dict) else {}
 
 
 def _objects(value: object) -> list[Mapping[str, Any]]:

@@ -1,0 +1,143 @@
+"""deploy/UPGRADE.md, step by step on a real Kafka: the same form, another form, starting anew, and the way back."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+import yaml
+
+from streamer.config import TopicNames, load_config
+from streamer.stream.log_reader import LogReader
+from streamer.stream.messages import Position
+from streamer.stream.state_log import StateLog
+from streamer.stream.tasks import HEAD
+from streamer.stream.topics import ensure_topics, topics_of
+from tests.integration.live import SENSITIVE, LiveRun, difference, program, replayed, world
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from streamer.config import StreamerConfig
+    from tests.kafka_fixture import KafkaCluster
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(200)]
+
+WORLD: dict[str, Any] = {
+    "start": "2026-03-02",
+    "days": 1.4,
+    "honest": {"individual": {"accounts": 250}, "coding_tool": {"accounts": 30}},
+    "campaigns": [
+        {
+            "name": "hydra_peak",
+            "profile": "hydra_peak",
+            "accounts": 30,
+            "start_day": 1.0,
+            "days": 0.4,
+            "pools": 1,
+            "signup_lead_days": 1,
+        }
+    ],
+}
+
+
+@pytest.fixture
+def inner(root: Path) -> list[str]:
+    """The topics that the document says get new names."""
+    text = (root / "deploy" / "UPGRADE.md").read_text(encoding="utf-8")
+    document = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0]
+    kafka = yaml.safe_load(document)["kafka"]
+    assert kafka["application"] == "streamer-2"
+    return list(kafka["topics"])
+
+
+async def of_another_form(config: StreamerConfig) -> None:
+    """Write the state of one partition as an older version would have: nothing else about it is changed."""
+    kafka = config.kafka
+    reader = LogReader(kafka.bootstrap_servers, "read_committed")
+    position = Position(kafka.topics.state_account, 0)
+    log = StateLog(kafka.bootstrap_servers, kafka.application, position, reader)
+    head = msgspec.msgpack.decode((await log.claim()).sections[HEAD])
+    head["stage"]["format"] = 1
+    await log.write({HEAD: msgspec.msgpack.encode(head)})
+    await log.close()
+    await reader.stop()
+
+
+def beside(run: LiveRun, inner: list[str], directory: Path) -> Path:
+    """The configuration with new names for the inner topics and the group."""
+    document = yaml.safe_load(run.config_path.read_text(encoding="utf-8"))
+    document["kafka"]["application"] += "-2"
+    for name in inner:
+        document["kafka"]["topics"][name] += "-2"
+    path = directory / "beside.yaml"
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    config = load_config(path, {})
+    ensure_topics(run.servers, topics_of(config.kafka))
+    return path
+
+
+def test_upgrade_and_rollback_as_described(kafka: KafkaCluster, inner: list[str], tmp_path: Path) -> None:
+    assert (
+        set(inner)
+        == {"evidence", "suspects", "state_account", "state_link", "state_cluster"}
+        <= set(TopicNames.model_fields)
+    )
+    events = world(WORLD, tmp_path)
+    lines = events.read_bytes().splitlines(keepends=True)
+    half = len(lines) // 2
+    halves = [tmp_path / name for name in ("first.jsonl", "second.jsonl")]
+    halves[0].write_bytes(b"".join(lines[:half]))
+    halves[1].write_bytes(b"".join(lines[half:]))
+    with LiveRun(kafka, tmp_path, SENSITIVE, partitions=2, idle_s=3.0) as run:
+        expected = replayed([events], tmp_path / "replay", run.config_path)
+        assert expected["alerts"]
+
+        # The same form: a worker is told to stop, another goes on where it stopped.
+        run.produce(halves[0])
+        run.start()
+        wait_until_read(run)
+        run.workers[0].terminate()
+        assert run.workers.pop().wait(timeout=60) == 0
+        run.produce(halves[1])
+        run.start()
+        run.settle()
+        assert not difference(expected, run.records())
+
+        # Another form: nothing is done but to say what to do.
+        asyncio.run(of_another_form(run.config))
+        done = subprocess.run(
+            program("run", "--config", str(run.config_path)), capture_output=True, text=True, check=False, timeout=90
+        )
+        assert done.returncode == 1
+        first = done.stderr.splitlines()[0]
+        assert f"state of {run.config.kafka.topics.requests}, partition 0: account stage snapshot of format 1" in first
+        assert "deploy/UPGRADE.md" in first
+
+        # Start anew beside it: everything is found again, and is the same record.
+        old, run.config_path = run.config_path, beside(run, inner, tmp_path)
+        run.config = load_config(run.config_path, {})
+        before = records_written(run)
+        run.start()
+        run.settle()
+        assert records_written(run) > before
+        assert not difference(expected, run.records())
+        assert load_config(old, {}).kafka.topics.alerts == run.config.kafka.topics.alerts
+
+
+def wait_until_read(run: LiveRun) -> None:
+    """Until the account stage has taken something and written it down."""
+    deadline = time.monotonic() + 60
+    while not sum(1 for _ in run.evidence()):
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+
+
+def records_written(run: LiveRun) -> int:
+    """How many messages the topic of alerts holds."""
+    return sum(1 for _ in run.follow(f"{run.prefix}.alerts", lambda: True, 0.0))
