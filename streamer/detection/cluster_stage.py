@@ -27,6 +27,7 @@ from streamer.detection.window import Barrier
 FORMAT = 2
 MIN_TESTS_PER_DAY = 100.0
 DOUBT_EVERY_S = 6 * HOUR_S
+SWEEP_S = 6 * HOUR_S
 CONFIRM, DISMISS = "confirm", "dismiss"
 # What was dismissed is news again when it has become so many times as large.
 REOPEN_RATIO = 2
@@ -48,6 +49,7 @@ class ClusterStage:
         self._search = Search(settings, self._opinion)
         self._calibration = Calibration(settings.calibration, settings.window)
         self._said: list[Saying] = []
+        self._swept = -1
         self._tests: list[tuple[int, int]] = []
         self._window_ms = settings.window.window_ms
 
@@ -107,6 +109,7 @@ class ClusterStage:
             self._book.add(lead, window)
         hand_offs = self._take_hand_offs(window, reports)
         self._book.forget(window)
+        self._forget_accounts(window)
         grower = Grower(self.settings, self._book, self._members, self._rate, window)
         seeds = self._search.seeds(leads, hand_offs, self._book, self.clusters)
         suspects, tests = self._search.look(seeds, self.clusters, grower, window)
@@ -129,6 +132,14 @@ class ClusterStage:
             self._refresh(cluster, key)
             if key not in told:
                 cluster.note(now_ms, key, requests)
+
+    def _forget_accounts(self, window: int) -> None:
+        """Drop, four times a day, accounts idle for longer than any tie is remembered; clusters keep theirs."""
+        every = self.settings.window.windows(SWEEP_S)
+        if window // every != self._swept:
+            self._swept = window // every
+            idle = self.settings.window.windows(self.settings.link.idle_s)
+            self._members.forget(self._swept * every - idle, kept=self.clusters.of_account.keys())
 
     def _refresh(self, cluster: Cluster, key: int) -> None:
         account, row = cluster.accounts[key], self._members.of([key])[0]
@@ -192,9 +203,15 @@ class ClusterStage:
                 left += touched.pop(other.cluster_id, [])
                 decisions += self.alerts.resolve(other, now_ms, f"merged into {cluster.cluster_id}")
             going = cluster.doubt(claimed.doubtful, window, self.settings.window.windows(DOUBT_EVERY_S))
-            left += self.clusters.leave(cluster, going)
+            named = [key in cluster.named for key in going]
+            gone = self.clusters.leave(cluster, going)
+            left += [account for account, was_named in zip(gone, named, strict=True) if was_named]
         for cluster_id, left in touched.items():
             cluster = self.clusters.by_id[cluster_id]
+            if not cluster.accounts:
+                self.clusters.drop(cluster)
+                decisions += self.alerts.resolve(cluster, now_ms, "nobody is left in it")
+                continue
             cluster.forget_findings(window - self.settings.window.windows(DAY_S))
             for key in cluster.accounts:
                 self._refresh(cluster, key)
@@ -255,6 +272,7 @@ class ClusterStage:
             "clusters": self.clusters.snapshot(),
             "limits": self.limits.snapshot(),
             "tests": self._tests,
+            "swept": self._swept,
             "alerts": self.alerts.snapshot(),
         }
 
@@ -275,3 +293,4 @@ class ClusterStage:
         self.limits.restore(state["limits"])
         self._tests = [(window, count) for window, count in state["tests"]]
         self.alerts.restore(state["alerts"])
+        self._swept = state["swept"]

@@ -101,8 +101,8 @@ class LinkIndex:
         self.groups: dict[int, Group] = {}
         self._hubs: dict[int, int] = {}
 
-    def see(self, gathered: Gathering, window: int) -> None:
-        """Note the links of the accounts that were active in the window that is being closed."""
+    def see(self, gathered: Gathering, window: int) -> set[int]:
+        """Note the links of the accounts that were active in the window being closed; give those now in a group."""
         self._sweep(window)
         mine = np.flatnonzero(partition_of(gathered.keys, self._settings.shards, self._partitions) == self._partition)
         keys, owners = gathered.keys[mine], gathered.owners[mine]
@@ -127,6 +127,7 @@ class LinkIndex:
                 group.new_requests += count
                 group.last_window = window
                 touched.add(key)
+        return set(accounts)
 
     def _start(self, gathered: Gathering, place: int, window: int) -> Group | None:
         link = gathered.link(place)

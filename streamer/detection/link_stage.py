@@ -112,12 +112,13 @@ class LinkStage:
         self._sweep(window)
         reference = self._population.reference(window)
         gathered = Gathering(parts, templates=TEMPLATE not in self.settings.link.disabled_kinds)
-        rows = gathered.rows
-        members = members_of(rows, window, reference.usual_variance(rows), reference.scores(rows))
-        self._members.put(members, gathered.account_ids, gathered.models)
         hand_offs = self._hand_offs.see(gathered, window)
-        self._index.see(gathered, window)
+        grouped = self._index.see(gathered, window)
+        passing = {key for found in hand_offs for key in (found.giver, found.taker)}
+        self._remember(gathered, grouped | passing, reference, window)
+        rows = gathered.rows
         loud = rows[rows["requests"] >= self.settings.alert.account_min_requests]
+        self._remember(gathered, set(loud["key"].tolist()), reference, window)
         bursts = [found for row in loud if (found := self._judge_account(row, reference)) is not None]
         tests, leads = 0, []
         for group in self._index.due(window, reference):
@@ -138,6 +139,14 @@ class LinkStage:
             refused,
             reference.accounts,
         )
+
+    def _remember(self, gathered: Gathering, keys: set[int], reference: Reference, window: int) -> None:
+        """Keep how accounts are: those given and those kept already. Who shares nothing costs nothing."""
+        wanted = [at for at, key in enumerate(gathered.account_keys.tolist()) if key in keys or key in self._members]
+        rows = gathered.rows[wanted]
+        members = members_of(rows, window, reference.usual_variance(rows), reference.scores(rows))
+        ids, models = gathered.account_ids, gathered.models
+        self._members.put(members, [ids[at] for at in wanted], [models[at] for at in wanted])
 
     def _judge_group(self, group: Group, window: int) -> tuple[Lead | None, bool]:
         """Test a group for traces of control; small ones on values that bind are leads as they are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,7 @@ class MemberTable:
         """Give the models of an account that is known."""
         return self.models[self._slots[key]]
 
-    def forget(self, before_window: int, kept: set[int] | frozenset[int] = frozenset()) -> None:
+    def forget(self, before_window: int, kept: Container[int] = frozenset()) -> None:
         """Drop accounts that were last active before a window, but for those to be `kept`."""
         windows = self.rows["window"]
         for key in [key for key, slot in self._slots.items() if windows[slot] < before_window and key not in kept]:

@@ -39,9 +39,17 @@ class Opinion:
         """Learn one verdict about an alert with this evidence; give how likely it was held to be confirmed."""
         strengths = {item.family: min(STRENGTH_CAP, -item.log10_p) / STRENGTH_CAP for item in evidence}
         expected = float(self._model.predict_proba_one(strengths).get(True, 0.5))
+        self._examples.append((strengths, confirmed))
         self._model.learn_one(strengths, confirmed)
-        self._examples = [*self._examples[1 - MAX_EXAMPLES :], (strengths, confirmed)]
+        if len(self._examples) > MAX_EXAMPLES:
+            self._relearn(self._examples[-MAX_EXAMPLES // 2 :])
         return expected
+
+    def _relearn(self, examples: Sequence[tuple[dict[str, float], bool]]) -> None:
+        """Learn anew from some examples alone: what is held is always what the model has learned."""
+        self._model, self._examples = _fresh_model(), list(examples)
+        for strengths, confirmed in examples:
+            self._model.learn_one(strengths, confirmed)
 
     def weight(self, family: str) -> float:
         """Give the weight of a family: 1 until people have said something about it, never beyond the bounds.
@@ -58,11 +66,8 @@ class Opinion:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `snapshot` gave, by learning it again."""
-        self._model, self._examples, self._seen = _fresh_model(), [], list(state["seen"])
-        for strengths, confirmed in state["examples"]:
-            told = dict(strengths)
-            self._model.learn_one(told, confirmed)
-            self._examples.append((told, confirmed))
+        self._seen = list(state["seen"])
+        self._relearn([(dict(strengths), confirmed) for strengths, confirmed in state["examples"]])
 
 
 def _fresh_model() -> linear_model.LogisticRegression:
