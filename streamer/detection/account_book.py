@@ -163,4 +163,5 @@ class AccountBook:
         self._slots, self._free, self._used, self.swept_hour = {}, [], 0, swept_hour
         self.rows = np.zeros(_FIRST_SIZE, dtype=ACCOUNT)
         for account_id, record in accounts:
-            self.rows[self._new(account_id)] = _unpacked(record)[0]
+            slot = self._new(account_id)  # which may put a larger table in the place of this one
+            self.rows[slot] = _unpacked(record)[0]

@@ -154,8 +154,7 @@ def _conversations(state: Accounts, cut: Segments) -> None:
     goes_on = told & (session == cut.before(session, state["session"]))
     count = cut.sum(told.astype(np.int64))
     _add_to_mean(state["follow"], count, LOG_STEPS * cut.sum(goes_on.astype(np.int64)))
-    last = session[cut.starts + cut.counts - 1]
-    state["session"] = np.where(last != 0, last, state["session"])
+    state["session"] = session[cut.starts + cut.counts - 1]
 
 
 def _hours(state: Accounts, cut: Segments, window_start_ms: int) -> None:

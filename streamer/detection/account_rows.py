@@ -26,7 +26,8 @@ MIN_GAPS = 4.0
 MIN_CONVERSED = 3.0
 MIN_REQUESTS_FOR_HOURS = 3
 _ANGLES = np.arange(DAY_HOURS) * np.pi / 12
-_DIRECTIONS = np.stack((np.cos(_ANGLES), np.sin(_ANGLES)), axis=1)
+# To 2^-40, so that sums of them are exact: they must not depend on how a matrix product is cut up.
+_DIRECTIONS = np.rint(np.stack((np.cos(_ANGLES), np.sin(_ANGLES)), axis=1) * 2.0**40) / 2.0**40
 
 
 def concentration(active: Ints) -> Floats:
@@ -81,7 +82,8 @@ def rows_of(state: Accounts, cut: Segments, end_ms: int, surprise: Floats, creat
 
 
 def _where(known: Ints, values: Ints) -> Ints:
-    return np.where(known, values, MISSING).astype(np.int64)
+    # Widened first: MISSING put among small unsigned numbers would be one of them.
+    return np.where(known, values.astype(np.int64), MISSING)
 
 
 def _variance(held: Floats) -> Floats:

@@ -19,8 +19,8 @@ class Suspect(NamedTuple):
     """A group, or one account, that is improbable taken together.
 
     `candidates` are account keys and how typical each is; `doubtful` are accounts of the group that are far from
-    typical of it; `keys` are all of its accounts, `core` those that more than one thing holds in it; `rate` is how often
-    a day honest traffic brings such a group.
+    typical of it; `keys` are all of its accounts, `core` those that more than one thing holds in it; `rate` is how
+    often a day honest traffic brings such a group.
     """
 
     kind: str

@@ -20,6 +20,8 @@ class Gathering:
     """
 
     def __init__(self, parts: Sequence[ActiveAccounts], *, templates: bool = True) -> None:
+        # An account that moved between partitions, or a part that came twice, is there more than once.
+        parts = sorted(parts, key=lambda part: (part.rows, part.uses, part.prompts))
         rows = np.concatenate([part.table() for part in parts]) if parts else np.zeros(0, dtype=ROW)
         ids = [name for part in parts for name in part.account_ids]
         models = [part.models for part in parts for _ in part.account_ids]
@@ -46,8 +48,7 @@ class Gathering:
         of_links = np.array([link.key for link in self._links], dtype=np.uint64)[used["link"]]
         by_owner = np.lexsort((of_links, used["owner"]))
         self._used = used["link"][by_owner]
-        asked = np.concatenate(prompts)
-        self.prompts: Rows = asked[np.lexsort((asked["value"], asked["owner"]))]
+        self.prompts = _each_once(np.concatenate(prompts))
         self._hashed: Rows = self.prompts[(self.prompts["kind"] == BY_HASH) & templates]
         template_keys = keys_of(self._hashed)[:, :TEMPLATE_KEYS]
         self.keys: Keys = np.concatenate((of_links[by_owner], template_keys.ravel()))
@@ -61,3 +62,13 @@ class Gathering:
             return self._links[int(self._used[at])]
         number, pair = divmod(at - len(self._used), TEMPLATE_KEYS)
         return Link(int(self.keys[at]), TEMPLATE, f"{int(self._hashed['value'][number]):016x}/{pair}")
+
+
+def _each_once(prompts: Rows) -> Rows:
+    """Give prompts by account and value, without repeats."""
+    columns = [prompts[name] for name in ("refused_ms", "first_ms", "kind", "value", "owner")]
+    order = np.lexsort(columns)
+    fresh = np.ones(len(order), dtype=np.bool_)
+    fresh[1:] = np.any([column[order[1:]] != column[order[:-1]] for column in columns], axis=0)
+    found: Rows = prompts[order[fresh]]
+    return found

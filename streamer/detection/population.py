@@ -31,7 +31,8 @@ def strata_of(settings: ReferenceSettings) -> int:
 
 def cell_codes(stratum: Any, feature: int, bucket: Any, place: Any) -> Cells:  # noqa: ANN401 - numbers or arrays
     """Give the codes of cells: where they stand in a table of strata, features, buckets and bins."""
-    code = ((stratum * Feature.COUNT + feature) * BUCKETS + bucket) * BINS + np.asarray(place)
+    # The bin is cut first: a sum of small floats would round it up.
+    code = ((stratum * Feature.COUNT + feature) * BUCKETS + bucket) * BINS + np.asarray(place).astype(np.int64)
     return np.atleast_1d(code).astype(np.int64)
 
 

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from streamer.detection.account_stage import AccountStage
-from streamer.detection.evidence import Candidate, EvidenceItem, Profile, Row, Suspect, SuspectReport
+from streamer.detection.evidence import (
+    CELL,
+    PROMPT,
+    USE,
+    ActiveAccounts,
+    EvidenceItem,
+    Lead,
+    LeadReport,
+    WatchedAccounts,
+    WindowReport,
+)
+from streamer.detection.gathering import Gathering
 from streamer.detection.links import Link, stable_key
-from streamer.detection.population import SETTLED
+from streamer.detection.member_table import members_of
+from streamer.detection.open_window import BY_HASH
+from streamer.detection.profile import PROFILE, ROW, SETTLED, Rows
 from streamer.detection.records import Alert
 from streamer.detection.request import RequestRecord
 from streamer.detection.settings import DetectionSettings, WindowSettings
@@ -21,6 +36,7 @@ HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 WINDOW_MS, LATENESS_MS = WINDOW_S * 1000, LATENESS_S * 1000
 START_WINDOW = START_MS // WINDOW_MS
+FREE, PAYG, ENTERPRISE, OTHER = 1, 3, 4, 6
 _NUMBERS = count()
 
 
@@ -42,37 +58,9 @@ def begun(stage: AccountStage, offset_ms: int = 0) -> int:
     return 8
 
 
-def profile(
-    account_id: str,
-    window: int = START_WINDOW,
-    *,
-    requests: int = 10,
-    bins: tuple[int, int, int, int, int] = (5, 5, 5, 5, 5),
-    organization: str | None = None,
-    stratum: str = "payg",
-    span: int = SETTLED,
-) -> Profile:
-    """An account at the end of a window; `bins` are volume, hours, rhythm, output, age."""
-    return Profile(
-        account_id=account_id,
-        account_key=stable_key("account", account_id),
-        window=window,
-        stratum=stratum,
-        organization=organization,
-        first_seen_ms=START_MS - DAY_MS,
-        span_class=span,
-        requests=requests,
-        requests_24h=requests,
-        total_requests=requests,
-        total_output_tokens=0,
-        volume_bin=bins[0],
-        hours_bin=bins[1],
-        rhythm_bin=bins[2],
-        output_bin=bins[3],
-        age_bin=bins[4],
-        surprise=0.0,
-        models=("large",),
-    )
+def key_of(account_id: str) -> int:
+    """The key of an account."""
+    return stable_key("account", account_id)
 
 
 def link(value: str, kind: str = "payment") -> Link:
@@ -80,14 +68,114 @@ def link(value: str, kind: str = "payment") -> Link:
     return Link(stable_key(kind, value), kind, value)
 
 
-def row(account_id: str, window: int, values: Iterable[str] = (), templates: Sequence[int] = ()) -> Row:
-    """An active account with payments and prompts."""
-    return Row(profile(account_id, window), [link(value) for value in values], list(templates))
+def rows_of(names: Sequence[str], *, requests: int = 10, **columns: Any) -> Rows:
+    """Accounts at the end of a window, settled and all alike but for the `columns` given."""
+    rows = np.zeros(len(names), dtype=ROW)
+    rows["key"] = [key_of(name) for name in names]
+    rows["first_seen_ms"] = START_MS - DAY_MS
+    for name in ("requests", "requests_24h", "total_requests"):
+        rows[name] = requests
+    rows["stratum"], rows["span"], rows["bins"] = PAYG, SETTLED, 5
+    for name, values in columns.items():
+        rows[name] = values
+    return rows
 
 
-def candidate(account_id: str, score: float = 0.5, requests: int = 10) -> Candidate:
-    """An account of a suspect group."""
-    return Candidate(account_id, score, START_MS, requests, 100 * requests, ("large",))
+class Prompt(NamedTuple):
+    """A prompt that an account sent in a window, and when it was first refused (-1 if it was not)."""
+
+    account_id: str
+    value: int
+    first_ms: int = 0
+    refused_ms: int = -1
+    kind: int = BY_HASH
+
+
+def active_of(
+    names: Sequence[str],
+    values: Mapping[str, Iterable[str]] | None = None,
+    prompts: Iterable[Prompt] = (),
+    rows: Rows | None = None,
+) -> ActiveAccounts:
+    """Active accounts; `values` are the payment instruments that each uses."""
+    place = {name: number for number, name in enumerate(names)}
+    pairs = sorted((place[name], value) for name, used in (values or {}).items() for value in used)
+    links = sorted({value for _, value in pairs})
+    uses = np.array([(owner, links.index(value)) for owner, value in pairs], dtype=USE)
+    asked = np.zeros(len(told := sorted(prompts)), dtype=PROMPT)
+    for number, one in enumerate(told):
+        entry = asked[number]
+        entry["value"], entry["owner"], entry["kind"] = one.value, place[one.account_id], one.kind
+        entry["first_ms"], entry["refused_ms"] = one.first_ms, one.refused_ms
+    table = rows_of(names) if rows is None else rows
+    return ActiveAccounts(
+        list(names), table.tobytes(), [("large",)], [link(value) for value in links], uses.tobytes(), asked.tobytes()
+    )
+
+
+def gathered(*parts: ActiveAccounts) -> Gathering:
+    """Everything that was told of a window."""
+    return Gathering(parts)
+
+
+def cells(counts: Mapping[int, int]) -> bytes:
+    """A summary by codes of cells."""
+    return np.array(sorted(counts.items()), dtype=CELL).tobytes()
+
+
+def counts_in(summary: bytes) -> dict[int, int]:
+    """What a summary counts, by codes of cells."""
+    found = np.frombuffer(summary, dtype=CELL)
+    return dict(zip(found["code"].tolist(), found["count"].tolist(), strict=True))
+
+
+class Told(NamedTuple):
+    """What a report tells of one account, in plain Python."""
+
+    row: dict[str, Any]
+    models: tuple[str, ...]
+    links: tuple[Link, ...]
+    prompts: tuple[tuple[int, int, int, int], ...]
+
+
+def told(active: ActiveAccounts) -> dict[str, Told]:
+    """What is told of each account, whatever the order in which it is told."""
+    uses, prompts = np.frombuffer(active.uses, dtype=USE), np.frombuffer(active.prompts, dtype=PROMPT)
+    found = {}
+    for number, (name, row) in enumerate(zip(active.account_ids, active.table(), strict=True)):
+        plain = {field: row[field].tolist() for field in ROW.names or () if field != "model"}
+        links = sorted(active.links[place] for place in uses["link"][uses["owner"] == number].tolist())
+        mine = prompts[prompts["owner"] == number]
+        asked = sorted((int(p["value"]), int(p["first_ms"]), int(p["refused_ms"]), int(p["kind"])) for p in mine)
+        found[name] = Told(plain, active.models[int(row["model"])], tuple(links), tuple(asked))
+    return found
+
+
+def bin_of(row: Mapping[str, Any], feature: int) -> int:
+    """The bin of a feature in a row that was `told`."""
+    return int(row["bins"][PROFILE.index(feature)])
+
+
+def said(reports: Iterable[WindowReport]) -> list[tuple[object, ...]]:
+    """What reports say, without how they were cut or ordered: no empty windows."""
+    return [(r.window, told(r.active), counts_in(r.summary)) for r in reports if r.active.account_ids]
+
+
+def watched(names: Sequence[str], window: int, **columns: Any) -> WatchedAccounts:
+    """Accounts as the cluster stage hears of them."""
+    rows = members_of(rows_of(names, **columns), window, 100.0, 0.0)
+    return WatchedAccounts(list(names), rows.tobytes(), [("large",)])
+
+
+def lead(names: Iterable[str], value: str = "pf", log10_p: float = -10.0, kind: str = "payment") -> Lead:
+    """Accounts on one link value."""
+    keys = np.array(sorted(map(key_of, names)), dtype=np.uint64)
+    return Lead(link(value, kind), keys.tobytes(), log10_p)
+
+
+def leads(window: int, *found: Lead, partition: int = 0, **fields: Any) -> LeadReport:
+    """What one link partition says of one window."""
+    return LeadReport(partition, window, list(found), **fields)
 
 
 def evidence(log10_p: float = -10.0) -> list[EvidenceItem]:
@@ -96,18 +184,6 @@ def evidence(log10_p: float = -10.0) -> list[EvidenceItem]:
         EvidenceItem("evenness", "used alike", 0.1, 1.0, log10_p / 2),
         EvidenceItem("rhythm", "round the clock", 2.0, 0.0, log10_p / 2),
     ]
-
-
-def suspect(accounts: Iterable[str], window: int = 0, value: str = "pf", log10_p: float = -10.0) -> Suspect:
-    """A group on one payment instrument."""
-    names = [candidate(name) for name in accounts]
-    made = link(value)
-    return Suspect("cluster", made.kind, value, made.key, window, len(names), names, evidence(log10_p), log10_p)
-
-
-def suspects(window: int, *found: Suspect, partition: int = 0, tests: int = 1, idle: bool = False) -> SuspectReport:
-    """What one link partition says of one window."""
-    return SuspectReport(partition, window, [s._replace(window=window) for s in found], tests, 1000, idle=idle)
 
 
 def alert(alert_id: str = "a-1", severity: str = "critical", status: str = "firing") -> Alert:

@@ -11,7 +11,7 @@ import msgspec
 from streamer.detection.account_stage import AccountStage
 from streamer.detection.cluster_stage import ClusterStage
 from streamer.detection.detector import Detector
-from streamer.detection.evidence import SuspectReport, WindowReport, chunk, split
+from streamer.detection.evidence import LeadReport, WindowReport, chunk, split
 from streamer.detection.link_stage import LinkStage
 from streamer.detection.records import Alert, Decision, Membership
 from streamer.detection.request import Request, RequestRecord
@@ -62,7 +62,7 @@ class Pipeline:
         for link in self.links:
             for suspects in link.advance():
                 message = msgspec.msgpack.encode(suspects)
-                self.cluster.observe(msgspec.msgpack.decode(message, type=SuspectReport))
+                self.cluster.observe(msgspec.msgpack.decode(message, type=LeadReport))
         self.decisions += self.cluster.advance()
 
     def kill_accounts(self, number: int) -> None:

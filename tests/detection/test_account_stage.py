@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from dataclasses import replace
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.detection.account import AccountState
+from streamer.detection.account_book import requests_of
 from streamer.detection.account_stage import AccountStage
-from streamer.detection.evidence import WindowReport
+from streamer.detection.evidence import NOBODY, WindowReport
+from streamer.detection.identities import MAX_IDENTITIES, MAX_PROMPTS
+from streamer.detection.links import stable_key
+from streamer.detection.open_window import BY_HASH, BY_SHAPE
+from streamer.detection.population import cell_codes
+from streamer.detection.profile import BINS, BUCKETS, Feature
 from streamer.detection.request import RequestRecord
 from streamer.detection.settings import AccountSettings, DetectionSettings
 from tests.detection.handmade import (
     DAY_MS,
+    ENTERPRISE,
+    FREE,
     HOUR_MS,
     LATENESS_MS,
+    OTHER,
     START_MS,
     START_WINDOW,
     WINDOW_MS,
     at,
     begun,
+    counts_in,
     default_settings,
+    said,
+    told,
 )
 
 SETTINGS = default_settings()
@@ -35,7 +46,9 @@ FIELDS: tuple[dict[str, Any], ...] = (
     {"payment_fingerprint": "p1", "plan": "free", "output_tokens": 7},
     {"payment_fingerprint": "p2", "organization_id": "org", "model": "small"},
     {"prompt_simhash": "00000000000000ff", "output_tokens": 0, "account_created_ms": START_MS - DAY_MS},
-    {"prompt_simhash": "0123456789abcdef", "client_ip": "192.0.2.1", "device_id": "d"},
+    {"prompt_simhash": "0123456789abcdef", "client_ip": "192.0.2.1", "device_id": "d", "status": 429},
+    {"prompt_simhash": "0" * 16, "session_id": "s", "language": "en", "input_tokens": 5},
+    {"input_tokens": 900, "max_tokens": 100, "capability": "code", "language": "de", "session_id": "s"},
 )
 
 
@@ -45,7 +58,7 @@ def total(stage: AccountStage) -> int:
 
 
 def rows(reports: list[WindowReport]) -> dict[tuple[str, int], int]:
-    return {(row.profile.account_id, report.window): row.profile.requests for report in reports for row in report.rows}
+    return {(name, r.window): one.row["requests"] for r in reports for name, one in told(r.active).items()}
 
 
 def run(requests: list[RequestRecord], how: DetectionSettings = SETTINGS, batch: int = 10) -> list[WindowReport]:
@@ -58,14 +71,9 @@ def run(requests: list[RequestRecord], how: DetectionSettings = SETTINGS, batch:
     return reports + stage.drain()
 
 
-def said(reports: list[WindowReport]) -> list[tuple[object, ...]]:
-    """What reports say, without how they were cut: rows in order of account, no empty windows."""
-    return [(r.window, sorted(r.rows, key=lambda row: row.profile.account_id), r.summary) for r in reports if r.rows]
-
-
 def exactly(stage: AccountStage) -> dict[str, int]:
     records = {name: stage.record(name) for name in stage.account_ids()}
-    return {name: AccountState.peek(record)[1] for name, record in records.items() if record is not None}
+    return {name: requests_of(record) for name, record in records.items() if record is not None}
 
 
 offsets = st.integers(-2 * LATENESS_MS, 4 * HOUR_MS) | st.sampled_from([10**9, 10**10, 10**11])
@@ -164,16 +172,19 @@ def test_windows_without_requests_are_told_by_the_progress_alone() -> None:
     stage = AccountStage(SETTINGS)
     begun(stage)
     begun(stage, 10 * WINDOW_MS + LATENESS_MS)
-    assert [(r.window - START_WINDOW, len(r.rows)) for r in stage.advance(stage.watermark_ms)] == [(0, 1), (9, 0)]
+    assert [(r.window - START_WINDOW, len(r.active.account_ids)) for r in stage.advance(stage.watermark_ms)] == [
+        (0, 1),
+        (9, 0),
+    ]
 
 
 def test_only_the_last_report_of_a_silent_partition_says_that_it_is_idle() -> None:
     stage = AccountStage(SETTINGS, partition=4)
-    assert stage.drain() == [WindowReport(4, -1, [], [], idle=True)]
+    assert stage.drain() == [WindowReport(4, -1, idle=True)]
     begun(stage)
     begun(stage, WINDOW_MS)
     assert [r.idle for r in stage.drain()] == [False, True]
-    assert [(r.rows, r.idle) for r in stage.drain()] == [([], True)]
+    assert [(r.active, r.idle) for r in stage.drain()] == [(NOBODY, True)]
 
 
 def test_a_partition_that_speaks_again_says_that_it_is_not_idle_any_more() -> None:
@@ -181,7 +192,7 @@ def test_a_partition_that_speaks_again_says_that_it_is_not_idle_any_more() -> No
     begun(stage, WINDOW_MS - 1)
     stage.drain()
     stage.observe(at(WINDOW_MS))
-    assert [(r.window, r.rows, r.idle) for r in stage.advance(stage.watermark_ms)] == [(START_WINDOW, [], False)]
+    assert [(r.window, r.active, r.idle) for r in stage.advance(stage.watermark_ms)] == [(START_WINDOW, NOBODY, False)]
     assert stage.advance(stage.watermark_ms) == []
 
 
@@ -190,10 +201,10 @@ def test_rows_tell_what_an_account_shares_and_how_it_is() -> None:
     begun(stage)
     stage.observe(at(0, payment_fingerprint="p1", plan="free", prompt_simhash="00000000000000ff", output_tokens=3))
     stage.observe(at(1, payment_fingerprint="p2", plan="free", prompt_simhash="0000000000000001", output_tokens=4))
-    (row,) = [row for row in stage.drain()[0].rows if row.profile.account_id == "a"]
-    assert sorted(link.value for link in row.links) == ["p1", "p2"]
-    assert row.templates == [1, 255]
-    assert (row.profile.stratum, row.profile.total_output_tokens, row.profile.models) == ("free", 7, ("large",))
+    one = told(stage.drain()[0].active)["a"]
+    assert [link.value for link in one.links if link.kind == "payment"] in (["p1", "p2"], ["p2", "p1"])
+    assert one.prompts == ((1, 1, -1, BY_HASH), (255, 0, -1, BY_HASH))
+    assert (one.row["stratum"], one.row["total_output_tokens"], one.models) == (FREE, 7, ("large",))
 
 
 @given(st.permutations(range(12)))
@@ -207,18 +218,18 @@ def test_what_one_account_can_share_is_bounded() -> None:
     begun(stage)
     for number in range(3000):
         stage.observe(at(0, payment_fingerprint=f"p{number}", prompt_simhash=f"{number:016x}"))
-    (row,) = [row for row in stage.drain()[0].rows if row.profile.account_id == "a"]
-    assert len(row.links) <= 40
-    assert len(row.templates) <= 256
-    assert row.profile.requests == 3000
+    one = told(stage.drain()[0].active)["a"]
+    assert len(one.links) == MAX_IDENTITIES
+    assert [value for value, *_ in one.prompts] == list(range(MAX_PROMPTS))
+    assert one.row["requests"] == 3000
 
 
 def test_a_plan_that_nobody_knows_is_one_stratum_with_the_unknown() -> None:
     stage = AccountStage(SETTINGS)
     begun(stage)
     stage.observe(at(0, "odd", plan="invented-7"))
-    strata = {row.profile.account_id: row.profile.stratum for row in stage.drain()[0].rows}
-    assert strata == {"starter": "other", "odd": "other"}
+    strata = {name: one.row["stratum"] for name, one in told(stage.drain()[0].active).items()}
+    assert strata == {"starter": OTHER, "odd": OTHER}
 
 
 def test_the_summary_counts_each_account_and_feature_once_for_all_and_once_for_its_plan() -> None:
@@ -227,11 +238,25 @@ def test_the_summary_counts_each_account_and_feature_once_for_all_and_once_for_i
     for number in range(5):
         stage.observe(at(number, f"a{number}", plan="free"))
     (report,) = stage.drain()
-    volume: Counter[str] = Counter()
-    for count in report.summary:
-        if count.feature == 0:
-            volume[count.stratum] += count.total
-    assert volume == {"*": 6, "free": 5, "other": 1}
+    counts = counts_in(report.summary)
+    age = codes_of(Feature.AGE)
+    ages = [sum(counts.get(code + place, 0) for place in range(BINS)) for code in age]
+    assert ages == [0] * (OTHER + 1)  # not on the day on which they first came
+    hours = [sum(counts.get(code + place, 0) for place in range(BINS * BUCKETS)) for code in codes_of(Feature.HOURS)]
+    assert hours == [1, 0, 0, 0, 0, 0, 1]  # for what is said of hours the others asked too little
+    begun(stage, DAY_MS)
+    for number in range(5):
+        stage.observe(at(DAY_MS, f"a{number}", plan="free"))
+    (report,) = stage.drain()
+    counts = counts_in(report.summary)
+    assert [sum(counts.get(code + place, 0) for place in range(BINS)) for code in age] == [6, 5, 0, 0, 0, 0, 1]
+    begun(stage, DAY_MS + WINDOW_MS)
+    assert not counts_in(stage.drain()[0].summary).keys() & {code + place for code in age for place in range(BINS)}
+
+
+def codes_of(feature: int) -> list[int]:
+    codes: list[int] = cell_codes(np.arange(OTHER + 1), feature, 0, 0).tolist()
+    return codes
 
 
 def random_life(seed: int, days: int) -> list[RequestRecord]:
@@ -240,13 +265,6 @@ def random_life(seed: int, days: int) -> list[RequestRecord]:
     return [
         at(time_ms, f"a{min(int(rng.expovariate(0.3)), 30)}", output_tokens=rng.randrange(1000)) for time_ms in times
     ]
-
-
-def test_packing_idle_accounts_changes_nothing() -> None:
-    requests = random_life(1, days=12)
-    for pack_after_s in (0, 10**9):
-        how = replace(SETTINGS, account=AccountSettings(pack_after_s=pack_after_s))
-        assert said(run(requests, how)) == said(run(requests))
 
 
 def test_how_often_the_windows_are_closed_does_not_change_when_an_account_is_forgotten() -> None:
@@ -295,10 +313,7 @@ def test_invented_accounts_cost_a_record_each_and_no_more() -> None:
     stage.drain()
     records = stage.take_changed()
     assert len(records) == 5001
-    assert max(map(len, records.values())) <= 200
-    begun(stage, 5 * HOUR_MS)
-    stage.drain()
-    assert stage._book.packed_count >= stage.account_count - 1  # the others are packed by now
+    assert max(map(len, records.values())) <= 300
     assert len(stage._recent) == len(stage._recent_by_window) == len(stage._open) == 0
 
 
@@ -366,9 +381,8 @@ def test_what_one_request_leaves_out_another_tells() -> None:
     begun(stage)
     stage.observe(at(1, "firm", client_ip="192.0.2.1", organization_id="org", plan="enterprise"))
     stage.observe(at(2, "firm", client_ip="192.0.2.9"))
-    (report,) = [report for report in stage.drain() if report.rows]
-    (found,) = [row.profile for row in report.rows if row.profile.account_id == "firm"]
-    assert (found.organization, found.stratum) == ("org", "enterprise")
+    firm = told(stage.drain()[0].active)["firm"]
+    assert (firm.row["organization"], firm.row["stratum"]) == (stable_key("organization", "org"), ENTERPRISE)
 
 
 def test_a_stage_that_was_not_asked_to_track_changes_tracks_none() -> None:
@@ -379,3 +393,108 @@ def test_a_stage_that_was_not_asked_to_track_changes_tracks_none() -> None:
     begun(stage, 5 * HOUR_MS)
     stage.drain()
     assert stage.take_changed() == {}
+
+
+def test_a_prompt_is_told_with_when_it_was_first_sent_and_first_refused() -> None:
+    stage = AccountStage(SETTINGS)
+    begun(stage)
+    for offset_ms, status in ((3000, 429), (5000, 529), (2000, 200), (4000, 200)):
+        stage.observe(at(offset_ms, prompt_simhash="0" * 16, status=status))
+    stage.observe(at(1000, prompt_simhash="00000000000000ff"))
+    one = told(stage.drain()[0].active)["a"]
+    assert one.prompts == ((0, 2000, 3000, BY_HASH), (255, 1000, -1, BY_HASH))
+
+
+def test_a_long_prompt_without_a_hash_is_known_by_its_shape_and_a_short_one_not_at_all() -> None:
+    stage = AccountStage(SETTINGS)
+    begun(stage)
+    shapes: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("a", {"input_tokens": 900, "max_tokens": 100}),
+        ("b", {"input_tokens": 900, "max_tokens": 100}),
+        ("c", {"input_tokens": 901, "max_tokens": 100}),
+        ("d", {"input_tokens": 900}),
+        ("e", {"input_tokens": 63, "max_tokens": 100}),
+        ("f", {"max_tokens": 100}),
+    )
+    for name, fields in shapes:
+        stage.observe(at(0, name)._replace(**fields))
+    found = told(stage.drain()[0].active)
+    assert found["a"].prompts == found["b"].prompts
+    assert {p[3] for p in found["a"].prompts} == {BY_SHAPE}
+    assert len({found[name].prompts for name in "acd"}) == 3
+    assert found["e"].prompts == found["f"].prompts == ()
+
+
+def test_refused_requests_are_counted_for_the_population_with_and_without_a_hash() -> None:
+    stage = AccountStage(SETTINGS)
+    begun(stage)
+    for name in "abc":
+        stage.observe(at(0, name, status=429, prompt_simhash="00000000000000ff"))
+    stage.observe(at(0, "d", status=529, input_tokens=500))
+    stage.observe(at(0, "e", status=429))
+    counts = counts_in(stage.drain()[0].summary)
+    hashed = codes_of(Feature.REFUSED)[0]
+    assert (counts[hashed], counts[hashed + 1]) == (3, 1)
+
+
+def test_texts_that_are_no_unicode_and_prompts_of_nothing_but_zeros_break_nothing() -> None:
+    stage = AccountStage(SETTINGS)
+    begun(stage)
+    odd = "\ud800"
+    stage.observe(
+        at(
+            0,
+            odd,
+            odd,
+            model=odd,
+            plan=odd,
+            organization_id=odd,
+            device_id=odd,
+            session_id=odd,
+            language=odd,
+            capability=odd,
+            prompt_simhash="0" * 16,
+        )
+    )
+    stage.observe(at(0, odd, input_tokens=500, model=odd))
+    one = told(stage.drain()[0].active)[odd]
+    assert (one.models, one.row["requests"], len(one.prompts)) == ((odd,), 2, 2)
+
+
+@pytest.mark.parametrize("timestamp_ms", [-1, -(10**15), 0, 4_102_444_800_000])
+def test_the_strangest_times_are_late_or_ahead_and_cost_nothing_else(timestamp_ms: int) -> None:
+    stage = AccountStage(SETTINGS)
+    begun(stage)
+    stage.observe(at(0, "odd")._replace(timestamp_ms=timestamp_ms))
+    reports = stage.drain()
+    assert (stage.counts.used, stage.counts.late + stage.counts.ahead) == (8, 1)
+    assert list(rows(reports)) == [("starter", START_WINDOW)]
+
+
+def test_all_models_of_an_account_are_told_whichever_came_first() -> None:
+    for models in (("small", "large", "tiny"), ("tiny", "small", "large")):
+        stage = AccountStage(SETTINGS)
+        begun(stage)
+        for number, model in enumerate(models):
+            stage.observe(at(number, model=model))
+        stage.observe(at(0, "b", model="tiny"))
+        found = told(stage.drain()[0].active)
+        assert [found[name].models for name in ("a", "b", "starter")] == [
+            ("large", "small", "tiny"),
+            ("tiny",),
+            ("large",),
+        ]
+
+
+def test_kinds_of_link_that_are_disabled_are_not_told() -> None:
+    stage = AccountStage(replace(SETTINGS, link=replace(SETTINGS.link, disabled_kinds=("payment",))))
+    begun(stage)
+    stage.observe(at(0, payment_fingerprint="p", device_id="d"))
+    assert [link.kind for link in told(stage.drain()[0].active)["a"].links] == ["device"]
+
+
+@pytest.mark.parametrize("first", ["few", "many"])
+def test_which_of_too_many_identities_are_kept_does_not_depend_on_the_order(first: str) -> None:
+    requests = [at(n, payment_fingerprint=f"p{n}", organization_id=f"o{n % 7}", plan=None) for n in range(100)]
+    expected = said(run(requests, batch=1000))
+    assert said(run(requests[::-1] if first == "many" else requests[50:] + requests[:50], batch=1000)) == expected

@@ -13,6 +13,7 @@ from streamer.detection.detector import Detector
 from streamer.detection.records import Alert, Decision, Limit, Membership
 from streamer.detection.request import RequestRecord
 from streamer.detection.settings import ReferenceSettings
+from tests.detection.handmade import key_of
 from tests.detection.pipeline import replay
 from tests.detection.traffic import DAY_MS, HOUR_MS, START_MS, Campaign, settings, traffic
 
@@ -94,7 +95,7 @@ LOOK_ALIKES = {
 @pytest.mark.parametrize("kind", LOOK_ALIKES)
 def test_what_only_looks_like_a_campaign_raises_no_alert(people: list[RequestRecord], kind: str) -> None:
     detector = Detector(SETTINGS)
-    crowd = {request.account_id for request in LOOK_ALIKES[kind]}
+    crowd = {key_of(request.account_id) for request in LOOK_ALIKES[kind]}
     decisions: list[Decision] = []
     judged = set()
     requests = ordered(people + LOOK_ALIKES[kind])

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,26 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as distributions
 
-from streamer.detection.evidence import MISSING, Profile
-from streamer.detection.group import (
-    CAUSE,
-    CONTROL,
-    FLOOR_LOG10,
-    Judgement,
-    Member,
-    Table,
-    accountable,
-    candidates,
-    evenness,
-    fisher,
-    judge,
-    log10_of,
-    rhythm,
-    upper_tail,
-)
-from streamer.detection.population import Reference, census
+from streamer.detection.account_rows import census
+from streamer.detection.families import CAUSE, Passing, Table, evenness, failover, hand_off, rhythm
+from streamer.detection.group import Judgement, control, is_accountable, judge, typicality
+from streamer.detection.member_table import members_of
+from streamer.detection.population import Reference, strata_of
+from streamer.detection.probability import FLOOR_LOG10, fisher, log10_of, poisson_log10, upper_tail
+from streamer.detection.profile import BINS, BUCKETS, MISSING, PROFILE, Feature, Rows
 from streamer.detection.settings import GroupSettings, ReferenceSettings
-from tests.detection.handmade import profile
+from tests.detection.handmade import START_WINDOW, rows_of
 
 SETTINGS = GroupSettings(
     min_accounts=8,
@@ -43,57 +30,72 @@ SETTINGS = GroupSettings(
     control_log10_p=-4.0,
     family_log10_p=-2.0,
     organization_ratio=0.8,
+    hand_off_s=120,
 )
 STRANGERS = replace(SETTINGS, evenness_floor_ratio=1.0, rhythm_correlation=0.0, cause_correlation=0.0)
-Bins = tuple[int, int, int, int, int]
+REFERENCE_SETTINGS = ReferenceSettings(min_accounts=100, min_stratum_accounts=50)
+SPREAD = {
+    Feature.VOLUME: (60, 12, 120),
+    Feature.HOURS: (16, 5, 31),
+    Feature.RHYTHM: (32, 9, 63),
+    Feature.OUTPUT: (28, 6, 56),
+    Feature.AGE: (24, 6, 48),
+    Feature.INPUT: (30, 6, 60),
+    Feature.GREED: (40, 6, 60),
+    Feature.FOLLOW: (8, 3, 16),
+    Feature.TONGUES: (60, 12, 120),
+}
+NOTHING_PASSED = Passing(0, 0.1)
 
 
-def person(rng: np.random.Generator, name: str) -> Profile:
-    """Somebody of whom volume, hours, rhythm, output and age have nothing to do with each other."""
-    draws = rng.normal(size=5) * (12, 5, 9, 6, 6) + (60, 16, 32, 28, 24)
-    volume, hours, gaps, output, age = np.clip(draws.round().astype(int), 0, (120, 31, 63, 56, 48)).tolist()
-    return profile(name, bins=(volume, hours, gaps, output, age), requests=20)
-
-
-def population(size: int) -> list[Profile]:
+def people(size: int) -> Rows:
+    """Strangers of whom no feature has to do with another."""
     rng = np.random.default_rng(7)
-    return [person(rng, f"p{number}") for number in range(size)]
+    rows = rows_of([f"p{number}" for number in range(size)], requests=20)
+    for feature, (middle, deviation, most) in SPREAD.items():
+        drawn = np.clip(rng.normal(middle, deviation, size).round(), 0, most)
+        rows["bins"][:, PROFILE.index(feature)] = drawn
+    return rows
 
 
-PEOPLE = population(3000)
-REFERENCE = Reference(
-    0,
-    Counter(cell for one in PEOPLE for cell in census(one, daily=True)),
-    1.0,
-    ReferenceSettings(min_accounts=100, min_stratum_accounts=50),
-)
+def population(rows: Rows) -> Reference:
+    counts = np.zeros(strata_of(REFERENCE_SETTINGS) * Feature.COUNT * BUCKETS * BINS, dtype=np.int64)
+    codes, numbers = census(rows, np.ones(len(rows), dtype=np.bool_), (0, 0))
+    counts[codes] = numbers
+    shape = (strata_of(REFERENCE_SETTINGS), Feature.COUNT, BUCKETS, BINS)
+    return Reference(0, counts.reshape(shape), 1.0, REFERENCE_SETTINGS)
 
 
-def table(profiles: list[Profile]) -> Table:
-    return Table([Member(one) for one in profiles], REFERENCE)
+PEOPLE = people(3000)
+REFERENCE = population(PEOPLE)
 
 
-def group(size: int, seed: int = 0, **fixed: int) -> list[Profile]:
+def table(rows: Rows) -> Table:
+    return Table(members_of(rows, START_WINDOW, REFERENCE.usual_variance(rows), REFERENCE.scores(rows)))
+
+
+def group(size: int, seed: int = 0, fixed: dict[int, int] | None = None) -> Rows:
     """People drawn at random, with what is `fixed` the same for all but for a bin or so."""
     rng = np.random.default_rng([size, seed])
-    drawn = [PEOPLE[place] for place in rng.integers(0, len(PEOPLE), size).tolist()]
-    return [
-        one._replace(account_id=f"g{number}", **{name: bin_ + int(rng.integers(0, 2)) for name, bin_ in fixed.items()})
-        for number, one in enumerate(drawn)
-    ]
+    rows: Rows = PEOPLE[rng.integers(0, len(PEOPLE), size)]
+    for feature, place in (fixed or {}).items():
+        rows["bins"][:, PROFILE.index(feature)] = place + rng.integers(0, 2, size)
+    return rows
 
 
-def verdict(profiles: list[Profile], link_kind: str = "payment") -> Judgement | None:
-    return judge(link_kind, table(profiles), SETTINGS)
+def verdict(rows: Rows, link_kind: str = "payment", passing: Passing = NOTHING_PASSED) -> Judgement | None:
+    return judge(table(rows), passing, [link_kind], SETTINGS)
 
 
-def families(profiles: list[Profile], link_kind: str = "payment") -> set[str]:
-    found = verdict(profiles, link_kind)
-    return set() if found is None else {item.family for item in found.evidence}
+def alarms(rows: Rows, link_kind: str = "payment", passing: Passing = NOTHING_PASSED) -> set[str]:
+    """The families that speak, where they make an alarm."""
+    found = verdict(rows, link_kind, passing)
+    return {item.family for item in found.evidence} if found is not None and found.is_alarming else set()
 
 
-EVEN, REGULAR, ALL_DAY = {"volume_bin": 70}, {"rhythm_bin": 8}, {"hours_bin": 1}
-BUSY, LONG, NEW = {"volume_bin": 95}, {"output_bin": 45}, {"age_bin": 6}
+EVEN, REGULAR, ALL_DAY = {Feature.VOLUME: 70}, {Feature.RHYTHM: 8}, {Feature.HOURS: 1}
+BUSY, LONG, NEW = {Feature.VOLUME: 95}, {Feature.OUTPUT: 45}, {Feature.AGE: 6}
+TESTS = {"evenness": evenness, "rhythm": rhythm, **CAUSE}
 
 
 @given(st.lists(st.floats(-12, 0), min_size=1, max_size=6))
@@ -122,10 +124,10 @@ def test_a_probability_of_nothing_is_a_number_still() -> None:
     assert log10_of(0.001) == pytest.approx(-3)
 
 
-@pytest.mark.parametrize("family", [*CONTROL, *CAUSE])
+@pytest.mark.parametrize("family", TESTS)
 @pytest.mark.parametrize("size", [8, 30, 150])
 def test_an_honest_group_is_flagged_at_the_claimed_rate_at_most(family: str, size: int) -> None:
-    test = {**CONTROL, **CAUSE}[family]
+    test = TESTS[family]
     found = [test(table(group(size, seed)), SETTINGS) for seed in range(300)]
     claims = [item.log10_p for item in found if item is not None]
     assert len(claims) == 300
@@ -134,9 +136,9 @@ def test_an_honest_group_is_flagged_at_the_claimed_rate_at_most(family: str, siz
     assert sum(claim <= -2 for claim in claims) <= 3 + 6
 
 
-@pytest.mark.parametrize("family", [*CONTROL, *CAUSE])
+@pytest.mark.parametrize("family", TESTS)
 def test_without_any_allowance_for_common_cause_the_rate_is_about_what_is_claimed(family: str) -> None:
-    test = {**CONTROL, **CAUSE}[family]
+    test = TESTS[family]
     found = [test(table(group(30, seed)), STRANGERS) for seed in range(300)]
     flagged = sum(item.log10_p <= -1 for item in found if item is not None)
     assert 10 <= flagged <= 50
@@ -144,12 +146,12 @@ def test_without_any_allowance_for_common_cause_the_rate_is_about_what_is_claime
 
 @pytest.mark.parametrize("size", [8, 30, 150])
 def test_honest_groups_are_not_suspected(size: int) -> None:
-    assert [verdict(group(size, seed)) for seed in range(200)] == [None] * 200
+    assert [alarms(group(size, seed)) for seed in range(200)] == [set()] * 200
 
 
 @pytest.mark.parametrize("size", [10, 40, 400])
 def test_even_use_is_found_and_the_surer_the_more_accounts(size: int) -> None:
-    item = evenness(table(group(size, **EVEN)), SETTINGS)
+    item = evenness(table(group(size, fixed=EVEN)), SETTINGS)
     assert item is not None
     assert item.log10_p < -0.3 * size or item.log10_p == FLOOR_LOG10
     assert item.observed < item.expected
@@ -158,50 +160,82 @@ def test_even_use_is_found_and_the_surer_the_more_accounts(size: int) -> None:
 
 def test_evenness_is_the_chi_square_of_the_scatter_of_rates() -> None:
     bins = [60, 62, 64, 66, 68, 70, 72, 74, 76, 78]
-    members = [one._replace(volume_bin=place) for one, place in zip(group(10), bins, strict=True)]
+    members = group(10)
+    members["bins"][:, PROFILE.index(Feature.VOLUME)] = bins
     item = evenness(table(members), STRANGERS)
-    usual = np.var([one.volume_bin for one in PEOPLE])
+    usual = np.var(PEOPLE["bins"][:, PROFILE.index(Feature.VOLUME)])
     squares = sum((place - 69) ** 2 for place in bins) + 9 / 12  # a bin is as wide as one: it scatters by 1/12
     assert item is not None
-    assert item.log10_p == pytest.approx(math.log10(distributions.chi2.cdf(squares / usual, 9)), rel=1e-6)
+    assert item.log10_p == pytest.approx(math.log10(distributions.chi2.cdf(squares / usual, 9)), rel=1e-5)
 
 
 def test_uneven_use_is_no_evidence() -> None:
-    mixed = group(20, **EVEN) + group(20, seed=1, **BUSY)
-    item = evenness(table(mixed), SETTINGS)
+    item = evenness(table(np.concatenate((group(20, fixed=EVEN), group(20, 1, BUSY)))), SETTINGS)
     assert item is not None
     assert item.log10_p > -0.5
 
 
 @pytest.mark.parametrize("requests, speaks", [(3, False), (4, True)])
 def test_accounts_that_hardly_do_anything_are_even_for_nothing(requests: int, speaks: bool) -> None:  # noqa: FBT001
-    quiet = [one._replace(requests_24h=requests) for one in group(40, **EVEN)]
-    assert (evenness(table(quiet), SETTINGS) is not None) is speaks
+    quiet = group(40, fixed=EVEN)
+    known = table(quiet)
+    known.rows["requests_24h"] = requests
+    assert (evenness(known, SETTINGS) is not None) is speaks
 
 
-@pytest.mark.parametrize("fixed, words", [(REGULAR, "gaps between requests"), (ALL_DAY, "spread over the day")])
-def test_rhythm_is_the_stronger_of_gaps_and_hours(fixed: dict[str, int], words: str) -> None:
-    item = rhythm(table(group(60, **fixed)), SETTINGS)
+@pytest.mark.parametrize("fixed, words", [(REGULAR, "gaps are more even"), (ALL_DAY, "day is flatter")])
+def test_rhythm_is_the_stronger_of_gaps_and_hours(fixed: dict[int, int], words: str) -> None:
+    item = rhythm(table(group(60, fixed=fixed)), SETTINGS)
     assert item is not None
     assert item.log10_p < -4
     assert words in item.statement
 
 
 def test_rhythm_has_nothing_to_say_of_unknown_times() -> None:
-    unknown = [one._replace(hours_bin=MISSING, rhythm_bin=MISSING) for one in group(20)]
+    unknown = group(20)
+    for feature in (Feature.HOURS, Feature.RHYTHM):
+        unknown["bins"][:, PROFILE.index(feature)] = MISSING
     assert rhythm(table(unknown), SETTINGS) is None
-    partly = unknown[:13] + group(7, **REGULAR)
-    assert rhythm(table(partly), SETTINGS) is None
+    assert rhythm(table(np.concatenate((unknown[:13], group(7, fixed=REGULAR)))), SETTINGS) is None
 
 
-def test_two_families_with_a_trace_of_control_are_suspect() -> None:
-    assert {"evenness", "rhythm"} <= families(group(40, **EVEN, **REGULAR))
-    assert {"evenness", "volume"} <= families(group(40, **BUSY))
-    assert {"rhythm", "newness"} <= families(group(60, **REGULAR, **NEW))
+@given(st.integers(0, 200), st.floats(0.001, 100))
+def test_hand_offs_are_counted_against_what_chance_brings(seen: int, expected: float) -> None:
+    tail = distributions.poisson.logsf(seen - 1, expected) / math.log(10)
+    told = max(FLOOR_LOG10, poisson_log10(seen, expected))
+    assert told == pytest.approx(max(FLOOR_LOG10, tail), rel=0.02, abs=1e-3)
+    item = hand_off(Passing(seen, expected))
+    assert (item is None) == (seen == 0)
+    assert item is None or item.observed == seen
+
+
+def test_what_goes_on_at_once_is_a_programs_doing_and_what_goes_on_at_any_time_is_not() -> None:
+    assert failover(Passing(0, 1.0), 120) is None
+    quick, slow = (failover(Passing(20, 1.0, (share,) * 20), 120) for share in (0.02, 0.5))
+    assert quick is not None
+    assert slow is not None
+    assert quick.log10_p < -10 < -1 < slow.log10_p
+
+
+def test_two_families_with_a_trace_of_control_are_an_alarm() -> None:
+    assert {"evenness", "rhythm"} <= alarms(group(40, fixed={**EVEN, **REGULAR}))
+    assert {"evenness", "volume"} <= alarms(group(40, fixed=BUSY))
+    assert {"hand_off", "newness"} <= alarms(group(60, fixed=NEW), passing=Passing(20, 0.5))
+
+
+def test_families_that_are_disabled_do_not_count() -> None:
+    off = replace(SETTINGS, disabled_families=("evenness",))
+    rows = table(group(40, fixed={**EVEN, **REGULAR}))
+    found = judge(rows, NOTHING_PASSED, ["payment"], off)
+    assert found is not None
+    assert not found.is_alarming
+    assert "evenness" not in {item.family for item in found.evidence}
+    assert control(rows, replace(off, disabled_families=("evenness", "rhythm"))) == 0.0
+    assert control(rows, SETTINGS) < control(rows, off) < 0.0
 
 
 def test_evidence_is_what_speaks_the_strongest_first() -> None:
-    found = verdict(group(40, **EVEN, **REGULAR))
+    found = verdict(group(40, fixed={**EVEN, **REGULAR}))
     assert found is not None
     claims = [item.log10_p for item in found.evidence]
     assert claims == sorted(claims)
@@ -211,87 +245,105 @@ def test_evidence_is_what_speaks_the_strongest_first() -> None:
 
 @pytest.mark.parametrize("size", [40, 150])
 def test_one_family_alone_is_not_enough(size: int) -> None:
-    assert verdict(group(size, **EVEN)) is None
-    assert verdict(group(size, **REGULAR)) is None
+    assert alarms(group(size, fixed=EVEN)) == set()
+    assert alarms(group(size, fixed=REGULAR)) == set()
+    assert alarms(group(size), passing=Passing(30, 0.1)) == set()
 
 
-def test_common_cause_without_control_is_not_suspect() -> None:
+def test_common_cause_without_control_is_no_alarm() -> None:
     # A class: new, busy, with long answers, but each as much as they like.
-    rng = np.random.default_rng(3)
-    school = [one._replace(volume_bin=int(rng.normal(85, 12))) for one in group(150, **LONG, **NEW)]
-    assert {item.family for test in CAUSE.values() if (item := test(table(school), SETTINGS)) and item.log10_p < -2}
-    assert verdict(school) is None
+    school = group(150, fixed={**LONG, **NEW})
+    volume = np.clip(np.random.default_rng(3).normal(85, 12, 150), 0, 120)
+    school["bins"][:, PROFILE.index(Feature.VOLUME)] = volume
+    known = table(school)
+    assert {item.family for test in CAUSE.values() if (item := test(known, SETTINGS)) and item.log10_p < -2}
+    assert alarms(school) == set()
+    found = verdict(school)
+    assert found is not None
+    assert not found.is_alarming
 
 
 def test_what_formed_the_group_is_no_evidence_about_it() -> None:
-    cohort = group(60, **EVEN, **NEW)
-    assert "newness" in families(cohort, "payment")
-    assert verdict(cohort, "signup_cohort") is None
-    assert "newness" not in families(group(60, **EVEN, **REGULAR, **NEW), "signup_cohort")
+    cohort = group(60, fixed={**EVEN, **NEW})
+    assert "newness" in alarms(cohort, "payment")
+    assert alarms(cohort, "signup_cohort") == set()
+    assert "newness" not in alarms(group(60, fixed={**EVEN, **REGULAR, **NEW}), "signup_cohort")
 
 
 @pytest.mark.parametrize("owned, suspected", [(32, False), (31, True), (0, True)])
-def test_a_group_for_which_an_organization_answers_is_not_suspect(owned: int, suspected: bool) -> None:  # noqa: FBT001
-    driven = group(40, **EVEN, **REGULAR)
-    firm = [one._replace(organization="org") for one in driven[:owned]] + driven[owned:]
-    assert accountable(table(firm), SETTINGS) == (None if suspected else "org")
+def test_a_group_for_which_an_organization_answers_is_not_judged(owned: int, suspected: bool) -> None:  # noqa: FBT001
+    firm = group(40, fixed={**EVEN, **REGULAR})
+    firm["organization"][:owned] = 7
+    assert is_accountable(table(firm), SETTINGS) is not suspected
     assert (verdict(firm) is not None) is suspected
 
 
 def test_many_organizations_do_not_answer_for_each_other() -> None:
-    driven = [one._replace(organization=f"org{n % 2}") for n, one in enumerate(group(40, **EVEN, **REGULAR))]
-    assert verdict(driven) is not None
+    driven = group(40, fixed={**EVEN, **REGULAR})
+    driven["organization"] = 1 + np.arange(40) % 2
+    assert alarms(driven)
 
 
-@pytest.mark.parametrize("size, suspected", [(7, False), (8, True)])
-def test_a_handful_is_not_judged(size: int, suspected: bool) -> None:  # noqa: FBT001
-    assert (verdict(group(size, **EVEN, **ALL_DAY, rhythm_bin=0, output_bin=56)) is not None) is suspected
+@pytest.mark.parametrize("size, judged", [(7, False), (8, True)])
+def test_a_handful_is_not_judged(size: int, judged: bool) -> None:  # noqa: FBT001
+    assert (verdict(group(size, fixed={**EVEN, **ALL_DAY})) is not None) is judged
 
 
 def test_the_claim_is_that_of_all_families_also_of_those_that_do_not_speak() -> None:
-    driven = table(group(40, **EVEN, **REGULAR))
-    items = [test(driven, SETTINGS) for test in (*CONTROL.values(), *CAUSE.values())]
-    found = judge("payment", driven, SETTINGS)
+    driven = table(group(40, fixed={**EVEN, **REGULAR}))
+    items = [test(driven, SETTINGS) for test in TESTS.values()]
+    found = judge(driven, NOTHING_PASSED, ["payment"], SETTINGS)
     assert found is not None
-    assert len(found.evidence) < 5
+    assert len(found.evidence) < len(items)
     assert found.log10_p == pytest.approx(fisher([item.log10_p for item in items if item is not None]))
+    doubted = judge(driven, NOTHING_PASSED, ["payment"], SETTINGS, lambda _: 0.5)
+    assert doubted is not None
+    assert found.log10_p < doubted.log10_p
 
 
 def test_the_order_of_the_members_does_not_matter() -> None:
-    driven = group(40, **EVEN, **REGULAR)
-    assert verdict(driven) is not None
-    one, other = verdict(driven), verdict(driven[::-1])
+    driven = group(40, fixed={**EVEN, **REGULAR})
+    one, other = verdict(driven), verdict(driven[::-1].copy())
     assert one is not None
     assert other is not None
     assert [item.family for item in one.evidence] == [item.family for item in other.evidence]
     assert one.log10_p == pytest.approx(other.log10_p)
 
 
-def test_those_who_are_not_like_the_group_are_not_named() -> None:
-    driven = group(30, **EVEN, **REGULAR, hours_bin=3, output_bin=30, age_bin=10)
-    quiet = driven[0]._replace(account_id="quiet", volume_bin=20)
-    old = driven[0]._replace(account_id="old", age_bin=47)
-    named = {found.account_id: found.score for found in candidates(table([*driven, quiet, old]))}
-    assert set(named) == {one.account_id for one in driven}
-    assert all(0 < score <= 1 for score in named.values())
+ALIKE = {feature: middle for feature, (middle, _, _) in SPREAD.items()}
 
 
-def test_the_more_typical_the_higher_the_score() -> None:
-    fixed: dict[str, Any] = {"volume_bin": 60, "hours_bin": 16, "rhythm_bin": 32, "output_bin": 28, "age_bin": 24}
-    alike = [one._replace(account_id=f"g{number}", **fixed) for number, one in enumerate(group(20))]
-    steps = [alike[0]._replace(account_id=f"s{step}", volume_bin=60 + step) for step in range(6)]
-    scores = {found.account_id: found.score for found in candidates(table(alike + steps))}
-    assert scores["s0"] == 1.0
-    assert [scores[f"s{step}"] for step in range(6)] == sorted((scores[f"s{s}"] for s in range(6)), reverse=True)
+def changed(row: Rows, feature: int, place: int) -> Rows:
+    found: Rows = row[:1].copy()
+    found["bins"][:, PROFILE.index(feature)] = place
+    return found
 
 
-def test_an_account_of_which_not_even_the_volume_can_be_compared_is_not_named() -> None:
-    driven = group(30, **EVEN, **REGULAR)
-    driven[0] = driven[0]._replace(span_class=0)  # nobody in the population is that young
-    assert "g0" not in {found.account_id for found in candidates(table(driven))}
+def test_those_who_are_not_like_the_group_are_not_typical_of_it() -> None:
+    driven = group(30, fixed=ALIKE)
+    quiet, old = changed(driven, Feature.VOLUME, 20), changed(driven, Feature.AGE, 47)
+    fit = typicality(table(np.concatenate((driven, quiet, old))))
+    assert (fit[:30] > 0).all()
+    assert (fit[:30] <= 1).all()
+    assert (fit[30:] <= 0).all()
+    apart = typicality(table(np.concatenate((quiet, driven[:1]))), table(driven))
+    assert apart[0] <= 0 < apart[1]
 
 
-def test_what_is_unknown_of_an_account_is_not_held_against_it() -> None:
-    driven = group(30, **EVEN, **REGULAR)
-    driven[0] = driven[0]._replace(hours_bin=MISSING, rhythm_bin=MISSING)
-    assert "g0" in {found.account_id for found in candidates(table(driven))}
+def test_the_farther_from_the_middle_the_less_typical() -> None:
+    driven = group(20, fixed=ALIKE)
+    driven["bins"] = list(ALIKE.values())
+    steps = [changed(driven, Feature.VOLUME, ALIKE[Feature.VOLUME] + step) for step in range(6)]
+    fit = typicality(table(np.concatenate((driven, *steps))))[20:].tolist()
+    assert fit[0] == 1.0
+    assert fit == sorted(fit, reverse=True)
+    assert len(set(fit)) == 6
+
+
+def test_nobody_is_typical_of_whom_nothing_is_known_and_what_is_unknown_is_not_held_against_one() -> None:
+    driven = group(30, fixed=ALIKE)
+    driven["bins"][0] = MISSING
+    driven["bins"][1, PROFILE.index(Feature.HOURS)] = MISSING
+    fit = typicality(table(driven))
+    assert fit[0] == 0.0
+    assert fit[1] > 0

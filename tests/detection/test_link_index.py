@@ -6,18 +6,26 @@ from collections import Counter
 from dataclasses import replace
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.detection.evidence import Profile
-from streamer.detection.group import Member
-from streamer.detection.link_index import LinkIndex
-from streamer.detection.link_stage import profile_from
+from streamer.detection.gathering import Gathering
+from streamer.detection.link_index import Group, LinkIndex
 from streamer.detection.links import template_keys
-from streamer.detection.population import POOLED, SETTLED, Feature, Reference
-from streamer.detection.settings import DAY_S, HOUR_S, LinkSettings, ReferenceSettings, WindowSettings
-from tests.detection.handmade import START_WINDOW, link, row
+from streamer.detection.population import POOLED, Reference, strata_of
+from streamer.detection.profile import BINS, BUCKETS, SETTLED, Feature
+from streamer.detection.settings import (
+    DAY_S,
+    HOUR_S,
+    DetectionSettings,
+    GroupSettings,
+    LinkSettings,
+    ReferenceSettings,
+    WindowSettings,
+)
+from tests.detection.handmade import START_WINDOW, Prompt, active_of, gathered, key_of, link
 
 WINDOW = WindowSettings(window_s=600)
 DAY = 144
@@ -38,28 +46,56 @@ SETTINGS = LinkSettings(
 
 
 def index(settings: LinkSettings = SETTINGS, partition: int = 0, partitions: int = 1) -> LinkIndex:
-    return LinkIndex(settings, WINDOW, partition, partitions)
+    everything = DetectionSettings(window=WINDOW, link=settings, group=GroupSettings(min_accounts=3))
+    return LinkIndex(everything, partition, partitions)
 
 
 def reference(accounts: int = 100, days: float = 2.0) -> Reference:
-    cells = Counter({(POOLED, Feature.VOLUME, SETTLED, 5): round(accounts * days)})
-    return Reference(0, cells, days, ReferenceSettings(min_accounts=1, warm_up_s=DAY_S))
+    settings = ReferenceSettings(min_accounts=1, warm_up_s=DAY_S)
+    counts = np.zeros((strata_of(settings), Feature.COUNT, BUCKETS, BINS), dtype=np.int64)
+    counts[POOLED, Feature.VOLUME, SETTLED, 5] = round(accounts * days)
+    return Reference(0, counts, days, settings)
 
 
 READY, COLD = reference(), reference(days=0.5)
 
 
 def see(one: LinkIndex, window: int, accounts: str, value: str = "pf") -> None:
-    one.see([row(name, START + window, [value]) for name in accounts], START + window)
+    one.see(on({name: [value] for name in accounts}), START + window)
 
 
-def due(one: LinkIndex, window: int, known: Reference = READY, least: int = 2) -> list[str]:
-    return [group.link.value for _, group in one.due(START + window, known, least)]
+def on(values: dict[str, list[str]]) -> Gathering:
+    return gathered(active_of(sorted(values), values))
+
+
+def asked(prompts: dict[str, list[int]]) -> Gathering:
+    found = [Prompt(name, value) for name, values in prompts.items() for value in values]
+    return gathered(active_of(sorted(prompts), prompts=found))
+
+
+def judged(one: LinkIndex, window: int, known: Reference = READY) -> list[Group]:
+    """The groups that are due, each judged by the requests that it has now: ten of each account."""
+    found = []
+    for group in one.due(window, known):
+        group.judged(window, 10 * len(group.members))
+        found.append(group)
+    return found
+
+
+def due(one: LinkIndex, window: int, known: Reference = READY) -> list[str]:
+    return [group.link.value for group in judged(one, START + window, known)]
+
+
+NAMES = {key_of(name): name for name in "abcdefghijklmnopqrstuvwxyz"}
+
+
+def names(group: Group) -> str:
+    return "".join(sorted(NAMES[key] for key in group.members))
 
 
 def members(one: LinkIndex, value: str = "pf") -> str:
     group = one.groups.get(link(value).key)
-    return "" if group is None else "".join(sorted(group.members))
+    return "" if group is None else names(group)
 
 
 def test_one_account_alone_makes_no_group() -> None:
@@ -87,9 +123,9 @@ def test_a_later_one_makes_a_group_and_the_first_joins_when_it_comes_again() -> 
 def test_an_account_counts_once_on_a_value_however_often_its_prompts_have_it() -> None:
     one = index()
     near = [0xAAAA_BBBB_CCCC_0000 + number for number in range(5)]
-    one.see([row("a", START, (), near), row("b", START, (), near[:1])], START)
+    one.see(asked({"a": near, "b": near[:1]}), START)
     shared = one.groups[template_keys(near)[0].tolist()[0]]
-    assert set(shared.members) == {"a", "b"}
+    assert names(shared) == "ab"
     assert shared.new_requests == 20
 
 
@@ -103,21 +139,20 @@ def test_accounts_on_different_values_have_nothing_to_do_with_each_other() -> No
 def test_prompts_of_one_template_make_a_group() -> None:
     one = index()
     near, far = 0x0123_4567_89AB_CDEF, 0xFEDC_BA98_7654_3210
-    rows = [row("a", START, (), [near]), row("b", START, (), [near ^ 0b101]), row("c", START, (), [far])]
-    one.see(rows, START)
+    one.see(asked({"a": [near], "b": [near ^ 0b101], "c": [far]}), START)
     assert one.groups
-    assert {name for group in one.groups.values() for name in group.members} == {"a", "b"}
+    assert {names(group) for group in one.groups.values()} == {"ab"}
     assert {group.link.kind for group in one.groups.values()} == {"template"}
     assert set(one.groups) <= set(template_keys([near])[0].tolist())
 
 
 def test_a_group_is_due_at_once_and_then_when_it_grew_or_time_has_passed() -> None:
     one = index()
-    see(one, 0, "ab")
+    see(one, 0, "abc")
     assert due(one, 0) == ["pf"]
     assert due(one, 0) == []  # nothing new
     see(one, 1, "")
-    see(one, 2, "a")  # 10 requests beside 20: half as many again
+    see(one, 2, "ab")  # 20 requests beside 30: more than half as many again
     assert due(one, 2) == ["pf"]
     see(one, 3, "abcdefgh")
     assert due(one, 3) == ["pf"]
@@ -131,21 +166,37 @@ def test_a_group_is_due_at_once_and_then_when_it_grew_or_time_has_passed() -> No
     assert due(one, 17) == ["pf"]
 
 
-def test_nothing_is_due_before_the_reference_is_ready_or_the_group_is_large_enough() -> None:
+def test_nothing_is_due_before_the_reference_is_ready() -> None:
     one = index()
     see(one, 0, "abc")
     assert due(one, 0, COLD) == []
     see(one, 1, "a")
-    assert due(one, 1, least=4) == []
-    see(one, 2, "a")
-    assert due(one, 2, least=3) == ["pf"]
+    assert due(one, 1) == ["pf"]
+
+
+def test_a_group_that_was_improbable_is_due_more_often() -> None:
+    one = index(replace(SETTINGS, judge_suspect_every_s=HOUR_S))
+    see(one, 0, "abcdefgh")
+    (group,) = judged(one, START)
+    for suspect, windows in ((True, 6), (False, 12)):
+        group.suspect = suspect
+        first = group.judged_window - START
+        found = []
+        for window in range(first + 1, first + 13):
+            see(one, window, "a" if window % 4 == 0 else "")
+            group.new_requests = min(group.new_requests, 1)
+            one._touched.add(group.link.key)
+            found += [window - first] if due(one, window) else []
+            if found:
+                break
+        assert found == [windows]
 
 
 def test_groups_come_in_the_order_of_their_keys() -> None:
     one = index()
     values = [f"pf{number}" for number in range(20)]
-    one.see([row(name, START, values) for name in "ab"], START)
-    keys = [key for key, _ in one.due(START, READY, 2)]
+    one.see(on(dict.fromkeys("abc", values)), START)
+    keys = [group.link.key for group in judged(one, START)]
     assert len(keys) == 20
     assert keys == sorted(keys)
 
@@ -220,20 +271,13 @@ def test_a_shard_holds_no_more_groups_than_it_may_until_one_is_forgotten() -> No
 def test_a_full_shard_leaves_the_others_alone() -> None:
     one = index(replace(SETTINGS, shards=2, max_groups_per_shard=3))
     values = [f"pf{number}" for number in range(40)]
-    one.see([row(name, START, values) for name in "ab"], START)
+    one.see(on(dict.fromkeys("ab", values)), START)
     assert Counter(key % 2 for key in one.groups) == {0: 3, 1: 3}
 
 
 def restored(one: LinkIndex, settings: LinkSettings = SETTINGS) -> LinkIndex:
-    profiles: list[Profile] = []
-
-    def intern(profile: Profile) -> int:
-        profiles.append(profile)
-        return len(profiles) - 1
-
-    state = msgspec.msgpack.decode(msgspec.msgpack.encode([one.snapshot(intern), profiles]))
     again = index(settings)
-    again.restore(state[0], [Member(profile_from(plain)) for plain in state[1]])
+    again.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(one.snapshot())))
     return again
 
 
@@ -265,12 +309,23 @@ life = st.lists(
 )
 
 
-def live(one: LinkIndex, seen: list[tuple[int, list[tuple[str, str]]]]) -> list[tuple[int, list[str]]]:
+def on_pairs(pairs: list[tuple[str, str]]) -> Gathering:
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    return on({name: sorted(set(used)) for name, used in values.items()})
+
+
+def told_of(one: LinkIndex, window: int) -> list[tuple[int, str]]:
+    return [(group.link.key, names(group)) for group in judged(one, window)]
+
+
+def live(one: LinkIndex, seen: list[tuple[int, list[tuple[str, str]]]]) -> list[tuple[int, str]]:
     window, found = START, []
     for step, pairs in seen:
         window += step + 1
-        one.see([row(name, window, [value]) for name, value in pairs], window)
-        found += [(key, sorted(group.members)) for key, group in one.due(window, READY, 2)]
+        one.see(on_pairs(pairs), window)
+        found += told_of(one, window)
     return found
 
 
@@ -281,7 +336,7 @@ def test_partitions_together_find_what_one_process_finds(
     # Few groups and few slots, so that the bounds are reached; each partition sweeps only when it sees something.
     tight = replace(SETTINGS, shards=8, sighting_slots=2, max_groups_per_shard=1)
     expected = live(index(tight), seen)
-    found: list[tuple[int, list[str]]] = []
+    found: list[tuple[int, str]] = []
     for partition in range(partitions):
         mine = [
             (
@@ -294,8 +349,8 @@ def test_partitions_together_find_what_one_process_finds(
         for step, pairs in mine:
             window += step + 1
             if pairs:
-                one.see([row(name, window, [value]) for name, value in pairs], window)
-            found += [(key, sorted(group.members)) for key, group in one.due(window, READY, 2)]
+                one.see(on_pairs(pairs), window)
+            found += told_of(one, window)
     assert sorted(found) == sorted(expected)
 
 
@@ -305,16 +360,15 @@ def test_a_restored_index_goes_on_as_if_nothing_had_happened(
 ) -> None:
     steady = index()
     windows = [START + sum(step + 1 for step, _ in seen[: at + 1]) for at in range(len(seen))]
-    expected: list[tuple[int, list[str]]] = []
-    found: list[tuple[int, list[str]]] = []
+    expected: list[tuple[int, str]] = []
+    found: list[tuple[int, str]] = []
     one = index()
     for at, (window, (_, pairs)) in enumerate(zip(windows, seen, strict=True)):
         if at == crash:
             one = restored(one)
-        rows = [row(name, window, [value]) for name, value in pairs]
         for each, said in ((steady, expected), (one, found)):
-            each.see(rows, window)
-            said += [(key, sorted(group.members)) for key, group in each.due(window, READY, 2)]
+            each.see(on_pairs(pairs), window)
+            said.extend(told_of(each, window))
     assert found == expected
     assert set(one.groups) == set(steady.groups)
 

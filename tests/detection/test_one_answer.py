@@ -17,7 +17,7 @@ LATENESS_MS = SETTINGS.window.lateness_s * 1000
 
 @pytest.fixture(scope="module")
 def requests() -> list[RequestRecord]:
-    return traffic(seed=3, campaign=Campaign())
+    return traffic(seed=3, campaign=Campaign(refused_ratio=0.1))
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_duplicates_do_not_matter(requests: list[RequestRecord], expected: objec
     assert answer(replay(doubled, SETTINGS)) == expected
 
 
-@pytest.mark.parametrize("sources, links", [(1, 3), (6, 1), (6, 4)])
+@pytest.mark.parametrize("sources, links", [(1, 3), (2, 2), (5, 1), (6, 4)])
 def test_partitions_do_not_matter(requests: list[RequestRecord], expected: object, sources: int, links: int) -> None:
     pipeline = Pipeline(SETTINGS, sources, links)
     for start in range(0, len(requests), 700):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.detection.sightings import Sightings
+from streamer.detection.sightings import NOBODY, SEVERAL, Sightings
 
 # Keys far apart: as hashes are, and so that the tags of small numbers do not all look like an empty slot's.
 SPREAD = 0x9E37_79B9_7F4A_7C15
@@ -112,3 +112,36 @@ def test_a_restored_table_answers_alike(seen: list[list[tuple[int, int]]]) -> No
     again.restore(table.snapshot())
     assert shared(again, *seen[-1]) == shared(table, *seen[-1])
     assert again.snapshot() == table.snapshot()
+
+
+def before(table: Sightings, *keys: int, epoch: int = 0) -> list[int | None]:
+    found = table.before(array([key(k) for k in keys]), epoch).tolist()
+    return [None if account == int(NOBODY) else account for account in found]
+
+
+@pytest.mark.parametrize("first", [5, 255, 256])
+def test_who_was_on_a_value_before_is_known_in_its_epoch_and_the_next(first: int) -> None:
+    table = Sightings(shards=2, slots=64)
+    shared(table, (1, 100), epoch=first)
+    assert [before(table, 1, 2, epoch=first + later) for later in (0, 1, 2)] == [[100, None], [100, None], [None] * 2]
+
+
+def test_asking_who_was_there_leaves_no_trace() -> None:
+    table = Sightings(shards=2, slots=64)
+    state = table.snapshot()
+    assert before(table, 1) == [None]
+    assert before(table) == []
+    assert table.snapshot() == state
+
+
+def test_that_several_were_on_a_value_is_remembered_only_if_asked_for() -> None:
+    for count_several, expected in ((True, int(SEVERAL)), (False, 100)):
+        table = Sightings(shards=1, slots=64, count_several=count_several)
+        shared(table, (1, 100))
+        shared(table, (1, 200))
+        assert before(table, 1) == [expected]
+        shared(table, (1, 100))
+        assert before(table, 1) == [expected]
+    table = Sightings(shards=1, slots=64, count_several=True)
+    shared(table, (1, 100), (1, 200))
+    assert before(table, 1) == [int(SEVERAL)]

@@ -8,37 +8,34 @@ from hypothesis import strategies as st
 
 from streamer.detection.links import KINDS
 from streamer.detection.settings import AlertSettings
-from streamer.detection.verdict import LINK_WORDS, SEVERITIES, decide, more_severe, sentence
+from streamer.detection.verdict import LINK_WORDS, SEVERITIES, more_severe, sentence, severity_of
 from tests.detection.handmade import evidence
 
 SETTINGS = AlertSettings(critical_per_day=0.01, warning_per_day=0.1, info_per_day=1.0)
-probabilities = st.floats(-400, 0)
-tests_per_day = st.floats(0, 1e6)
+rates = st.floats(0, 1e6)
 
 
 @pytest.mark.parametrize(
-    "log10_p, severity",
-    [(-5.0, "critical"), (-4.9, "warning"), (-4.0, "warning"), (-3.9, "info"), (-3.0, "info"), (-2.9, None)],
+    "rate, alarming, recorded",
+    [(0.01, "critical", "info"), (0.011, "warning", "info"), (0.1, "warning", "info"), (0.11, "info", "info")],
 )
-def test_a_severity_costs_what_it_may_cost(log10_p: float, severity: str | None) -> None:
-    verdict = decide(log10_p, 1000.0, SETTINGS)
-    assert verdict.severity == severity
-    assert verdict.false_alarm_rate == pytest.approx(1000 * 10**log10_p)
+def test_a_severity_costs_what_it_may_cost_and_only_what_alarms_is_more_than_a_record(
+    rate: float, alarming: str, recorded: str
+) -> None:
+    assert severity_of(rate, SETTINGS, is_alarming=True) == alarming
+    assert severity_of(rate, SETTINGS, is_alarming=False) == recorded
 
 
-def test_more_tests_make_the_same_finding_less_of_one() -> None:
-    assert [decide(-5.0, tests, SETTINGS).severity for tests in (1e3, 1e4, 1e5, 1e6)] == [*reversed(SEVERITIES), None]
+def test_what_honest_traffic_brings_more_often_than_that_is_not_said() -> None:
+    assert severity_of(1.01, SETTINGS, is_alarming=True) is None
+    assert severity_of(1.01, SETTINGS, is_alarming=False) is None
 
 
-def test_few_tests_do_not_make_a_finding_more_of_one() -> None:
-    assert decide(-1.0, 0.0, SETTINGS).false_alarm_rate == pytest.approx(0.1)
-
-
-@given(probabilities, probabilities, tests_per_day)
-def test_the_less_probable_is_never_the_less_severe(one: float, other: float, tests: float) -> None:
+@given(rates, rates, st.booleans())
+def test_the_rarer_is_never_the_less_severe(one: float, other: float, is_alarming: bool) -> None:  # noqa: FBT001
     rank = [None, *SEVERITIES]
-    low, high = sorted((one, other))
-    assert rank.index(decide(low, tests, SETTINGS).severity) >= rank.index(decide(high, tests, SETTINGS).severity)
+    low, high = (severity_of(rate, SETTINGS, is_alarming=is_alarming) for rate in sorted((one, other)))
+    assert rank.index(low) >= rank.index(high)
 
 
 @pytest.mark.parametrize("one", SEVERITIES)

@@ -37,6 +37,7 @@ class Campaign:
     templates: int = 3
     payments: int = 4
     prefix: str = "c"
+    refused_ratio: float = 0.0
 
 
 def _person(rng: np.random.Generator, number: int, days: int) -> list[RequestRecord]:
@@ -106,12 +107,31 @@ def _bot(rng: np.random.Generator, number: int, days: int, campaign: Campaign) -
     return found
 
 
+def _handed_over(rng: np.random.Generator, bots: list[RequestRecord], ratio: float) -> list[RequestRecord]:
+    """Refuse some requests; another of the accounts sends each again within seconds."""
+    if not ratio:
+        return bots
+    found: list[RequestRecord] = []
+    for request in bots:
+        if rng.random() >= ratio:
+            found.append(request)
+            continue
+        own = f"{rng.integers(0, MASK_64, dtype=np.uint64):016x}"
+        refused = request._replace(status=429, output_tokens=0, prompt_simhash=own)
+        other = bots[int(rng.integers(0, len(bots)))]
+        sent_ms = request.timestamp_ms + int(rng.integers(500, 20_000))
+        taken = other._replace(event_id=f"{request.event_id}-again", timestamp_ms=sent_ms, prompt_simhash=own)
+        found += [refused, taken]
+    return found
+
+
 def traffic(seed: int = 0, people: int = 400, days: int = 3, campaign: Campaign | None = None) -> list[RequestRecord]:
     """Requests of `people` and of a campaign, if any, in the order of time."""
     rng = np.random.default_rng(seed)
     found = [request for number in range(people) for request in _person(rng, number, days)]
     if campaign is not None:
-        found += [request for number in range(campaign.accounts) for request in _bot(rng, number, days, campaign)]
+        bots = [request for number in range(campaign.accounts) for request in _bot(rng, number, days, campaign)]
+        found += _handed_over(rng, bots, campaign.refused_ratio)
     return sorted(found, key=lambda request: (request.timestamp_ms, request.event_id))
 
 

@@ -1,0 +1,55 @@
+"""Somebody invents account ids: a live worker keeps a record of each, and raises no alert."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.live import LiveRun
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.kafka_fixture import KafkaCluster
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
+
+START_MS = 1_780_272_000_000
+LARGE = bool(os.environ.get("LARGE_WORLDS"))
+ACCOUNTS = 1_000_000 if LARGE else 100_000
+
+
+def invented(path: Path) -> Path:
+    """One request each of accounts never seen again, each with an address, a card and a prompt of its own."""
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(ACCOUNTS):
+            event = {
+                "event_id": f"e{number}",
+                "timestamp": START_MS + number * 3_600_000 // ACCOUNTS,
+                "account_id": f"invented-{number}",
+                "model": "large",
+                "client_ip": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
+                "payment_fingerprint": f"pf{number}",
+                "device_id": f"d{number}",
+                "prompt_simhash": f"{(number + 1) * 0x9E37_79B9_7F4A_7C15 % 2**64:016x}",
+            }
+            file.write(json.dumps(event) + "\n")
+    return path
+
+
+def test_invented_accounts_cost_a_record_each_and_raise_no_alert(kafka: KafkaCluster, tmp_path: Path) -> None:
+    with LiveRun(kafka, tmp_path, {}) as run:
+        run.produce(invented(tmp_path / "events.jsonl"), batch=1000)
+        run.start()
+        run.settle()
+        counts = run.requests_by_account()
+        assert len(counts) == ACCOUNTS
+        assert set(counts.values()) == {1}
+        assert {kind: len(found) for kind, found in run.records().items()} == {"alerts": 0, "members": 0, "limits": 0}
+    # The largest of all programs that this one has started; for who measures by hand.
+    taken = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    print(f"{ACCOUNTS} accounts, at most {taken / 1e6:.0f} MB")  # noqa: T201
