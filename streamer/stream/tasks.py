@@ -241,6 +241,6 @@ def written_by_this_version(position: Position) -> Iterator[None]:
     """Say what to do where a stage cannot make sense of what it is given."""
     try:
         yield
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, msgspec.MsgspecError) as error:
         where = f"state of {position.topic}, partition {position.partition}"
         raise StateError(where, str(error) or repr(error), "what this version writes") from error

@@ -12,7 +12,7 @@ import subprocess
 import time
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import yaml
@@ -32,6 +32,13 @@ if TYPE_CHECKING:
 
 WRITTEN = Path(__file__).parent / "records" / "otelcol_0_155.jsonl"
 PATIENCE_S = 60.0
+
+
+class Place(NamedTuple):
+    """Where a collector listens: the port for gRPC, the address for HTTP."""
+
+    grpc: int
+    http: str
 
 
 @pytest.fixture(scope="module")
@@ -91,10 +98,10 @@ def test_a_real_collector_passes_on_requests_and_nothing_else(
 ) -> None:
     topic = kafka.unique("gateway")
     kafka.create({topic: 1})
-    with collector(shipped, kafka.servers, topic, tmp_path) as url:
+    with collector(shipped, kafka.servers, topic, tmp_path) as place:
         for path, content in sent():
             request = urllib.request.Request(  # noqa: S310 - a local address
-                f"{url}/v1/{path}", json.dumps(content).encode(), {"Content-Type": "application/json"}
+                f"{place.http}/v1/{path}", json.dumps(content).encode(), {"Content-Type": "application/json"}
             )
             with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
                 assert answer.status == 200
@@ -110,7 +117,7 @@ def test_a_real_collector_passes_on_requests_and_nothing_else(
 
 
 @contextlib.contextmanager
-def collector(shipped: Path, servers: str, topic: str, directory: Path) -> Iterator[str]:
+def collector(shipped: Path, servers: str, topic: str, directory: Path) -> Iterator[Place]:
     """The collector with the shipped configuration, on a free port and a topic of its own."""
     program = os.environ.get("OTELCOL") or shutil.which("otelcol-contrib")
     if program is None:
@@ -134,7 +141,7 @@ def collector(shipped: Path, servers: str, topic: str, directory: Path) -> Itera
             assert process.poll() is None, log.read_text(errors="replace")[-3000:]
             assert time.monotonic() < deadline, log.read_text(errors="replace")[-3000:]
             time.sleep(0.1)
-        yield f"http://127.0.0.1:{http}"
+        yield Place(grpc, f"http://127.0.0.1:{http}")
     finally:
         process.terminate()
         process.wait()
