@@ -173,6 +173,28 @@ def test_hand_offs_without_which_an_account_would_not_be_in_it_are_no_evidence()
     assert ground.grow(a, "card").passing.seen == 2
 
 
+def test_who_came_by_a_hand_off_and_is_tied_as_well_does_not_owe_its_place_to_it() -> None:
+    ground = Ground()
+    for window in (WINDOW - 5 * DAY, WINDOW - 1):
+        ground.rate.learn(window, 100_000, 1000)
+    a, b = ground.accounts("a", 8), ground.accounts("b", 4)
+    ground.tie(a, "card")
+    ground.tie(b[:3], "net", "address_block")
+    for giver, taker in zip(a, b, strict=False):
+        ground.passes(giver, taker)
+    union = ground.grow(a, "card")
+    assert ground.inside(union) == [*a, *b]
+    assert union.passing.seen == 3
+
+
+def test_accounts_that_differ_by_no_more_than_a_bin_are_as_good_as_alike() -> None:
+    ground = Ground()
+    a, b = ground.accounts("a", 8), ground.accounts("b", 4, bins=[[5], [6], [5], [6]])
+    ground.tie(a, "card")
+    ground.tie([*a[6:], *b], "net", "address_block")
+    assert ground.inside(ground.grow(a, "card")) == [*a, *b]
+
+
 def test_they_are_evidence_where_there_are_more_than_everybody_makes() -> None:
     ground = Ground()
     ground.rate.learn(WINDOW - 1, 3, 0)
