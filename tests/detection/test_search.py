@@ -166,6 +166,16 @@ def test_who_was_only_in_the_seed_and_not_in_the_union_rests_too() -> None:
     assert field.search.looked.keys() == keys(ghosts)
 
 
+def test_whom_a_union_took_in_rests_with_its_seed() -> None:
+    field = Field()
+    a, b = field.accounts(named("a", 10)), field.accounts(named("b", 8))
+    field.tie(a)
+    field.tie([*a[:2], *b], "net", kind="address_block")
+    (suspect,), _ = field.look(seed(a))
+    assert suspect.keys == keys([*a, *b])
+    assert field.look(seed(b, "net")) == ([], 0)
+
+
 def test_so_many_seeds_a_window_and_no_more() -> None:
     field = Field()
     seeds = [seed(named(f"{number}-", 8), f"card-{number}") for number in range(SEEDS_PER_WINDOW + 3)]
@@ -175,12 +185,15 @@ def test_so_many_seeds_a_window_and_no_more() -> None:
 
 def test_a_seed_most_of_which_is_in_a_cluster_is_looked_at_with_the_whole_cluster() -> None:
     field = Field()
-    a = field.accounts(named("a", 12))
+    a, b = field.accounts(named("a", 12)), field.accounts(named("b", 4))
     field.tie(a)
-    field.place(a)
+    name = field.place(a)
+    # What once bound it still does, also where too few of its accounts are on it to be found by them.
+    field.tie([a[0], *b], "once")
+    field.clusters.by_id[name].links[link("once").key] = link("once")
     (suspect,), _ = field.look(Seed("pair", keys([a[0], "x"]), (), -2.0, urgent=False))
     assert suspect.keys == keys(a)
-    assert [found.value for found in suspect.links] == ["card"]
+    assert sorted(found.value for found in suspect.links) == ["card", "once"]
 
 
 def test_bystanders_with_one_tie_are_no_candidates_where_others_have_two() -> None:
