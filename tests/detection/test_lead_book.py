@@ -28,8 +28,8 @@ def passing(giver: str, taker: str, at_ms: int = 0) -> HandOff:
 def book(*hand_offs: str, window: int = START) -> LeadBook:
     """Hand-offs as pairs of names: giver, taker."""
     one = LeadBook(default_settings())
-    for number, (giver, taker) in enumerate(hand_offs):
-        one.pass_on(passing(giver, taker, number), window)
+    for number, pair in enumerate(hand_offs):
+        one.pass_on(passing(pair[0], pair[1], number), window)
     return one
 
 

@@ -103,7 +103,7 @@ def test_no_more_ties_are_shown_than_fit() -> None:
 
 
 def told(stage: ClusterStage, window: int, *, busy: bool, odd: bool) -> list[Decision]:
-    """Accounts that are used alike; `busy` is what makes it an alarm, `odd` is the last of them, which is not like it."""
+    """Accounts that are used alike; `busy` is what makes it an alarm; if `odd`, the last is not like them."""
     names = [f"a{number:02}" for number in range(20)]
     rows = watched(names, window, requests=40, bins=90).table().copy()
     if busy:

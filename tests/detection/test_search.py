@@ -57,7 +57,7 @@ class Field:
         self.members.put(rows, names, [("large",)] * len(names))
         return names
 
-    def tie(self, names: Sequence[str], value: str = "card", **columns: Any) -> Lead:  # noqa: ANN401
+    def tie(self, names: Sequence[str], value: str = "card", **columns: Any) -> Lead:
         found = lead(names, value, **columns)
         self.book.add(found, WINDOW)
         return found
@@ -122,8 +122,8 @@ def test_an_account_that_was_looked_at_rests_for_an_hour() -> None:
     field = Field()
     a = field.accounts(named("a", 10))
     field.tie(a)
-    suspects, tests = field.look(seed(a))
-    assert (len(suspects), tests) == (1, 1)
+    (suspect,), tests = field.look(seed(a))
+    assert (suspect.keys, suspect.window, suspect.is_alarming, tests) == (keys(a), WINDOW, True, 1)
     assert field.look(seed(a), window=WINDOW) == ([], 0)
     assert field.look(seed(a), window=WINDOW + REST - 1) == ([], 0)
     suspects, tests = field.look(seed(a), window=WINDOW + REST)

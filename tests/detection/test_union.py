@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from streamer.detection.evidence import HandOff
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.member_table import MemberTable
 from streamer.detection.passing_rate import PassingRate
-from streamer.detection.profile import PROFILE, Feature
+from streamer.detection.profile import PROFILE, Feature, Rows
 from streamer.detection.union import PASSER_SUPPORT, Grower, Union
 from tests.detection.handmade import default_settings, key_of, lead, link, watched
 
@@ -30,7 +30,9 @@ class Ground:
         self._settings = settings
         self._names: dict[int, str] = {}
 
-    def accounts(self, prefix: str, count: int, *, window: int = WINDOW, score: float = 0.0, **columns: Any) -> list[str]:
+    def accounts(
+        self, prefix: str, count: int, *, window: int = WINDOW, score: float = 0.0, **columns: Any
+    ) -> list[str]:
         """Accounts that are used alike."""
         names = [f"{prefix}{number:02}" for number in range(count)]
         self._put(names, watched(names, window, **columns).table().copy(), score)
@@ -44,7 +46,7 @@ class Ground:
         self._put(names, rows, 0.0)
         return names
 
-    def _put(self, names: list[str], rows: Any, score: float) -> None:  # noqa: ANN401 - a structured array
+    def _put(self, names: list[str], rows: Rows, score: float) -> None:
         rows["scores"] = score
         self.members.put(rows, names, [("large",)] * len(names))
         self._names.update({key_of(name): name for name in names})
@@ -59,7 +61,7 @@ class Ground:
         grower = Grower(self._settings, self.book, self.members, self.rate, WINDOW)
         return grower.grow(map(key_of, seed), [link(value, kind) for value in values])
 
-    def named(self, keys: Any) -> list[str]:  # noqa: ANN401 - any keys
+    def named(self, keys: Iterable[int]) -> list[str]:
         return sorted(self._names[key] for key in keys)
 
     def inside(self, union: Union) -> list[str]:
@@ -203,7 +205,8 @@ def test_they_are_evidence_where_there_are_more_than_everybody_makes() -> None:
     for giver, taker in zip(a, b, strict=False):
         ground.passes(giver, taker)
     passing = ground.grow(a, "card").passing
-    assert (passing.seen, passing.expected) == (4, pytest.approx(3 / 30))
+    assert passing.seen == 4
+    assert passing.expected == pytest.approx(3 / 30)
 
 
 def test_hand_offs_between_tied_accounts_are_evidence_against_their_own_refusals() -> None:
@@ -213,7 +216,8 @@ def test_hand_offs_between_tied_accounts_are_evidence_against_their_own_refusals
     ground.passes(a[0], a[1], after_ms=1200)
     ground.passes(a[1], a[2], after_ms=600)
     passing = ground.grow(a, "card").passing
-    assert (passing.seen, passing.expected) == (2, pytest.approx(48 / 30))
+    assert passing.seen == 2
+    assert passing.expected == pytest.approx(48 / 30)
     assert passing.quickness == (0.005, 0.01)
 
 

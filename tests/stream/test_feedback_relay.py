@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 PATIENCE_S = 30
 
 
-def record(**fields: Any) -> bytes:  # noqa: ANN401 - also what a record should not hold
+def record(**fields: Any) -> bytes:
     said = {
         "feedback_id": "f-1",
         "action": "dismiss",
@@ -89,13 +90,17 @@ BROKEN = [
             raises=UnicodeDecodeError, strict=False, reason="text that is not UTF-8 within sound JSON ends the relay"
         ),
     ),
+    pytest.param(
+        record().replace(b'"ann"', b'"ann", "more": ' + b"[" * 100_000 + b"]" * 100_000),
+        marks=pytest.mark.xfail(
+            raises=RecursionError, strict=False, reason="a field that nobody asked for, nested deep, ends the relay"
+        ),
+    ),
 ]
 
 
-@pytest.mark.parametrize("broken", BROKEN)
-def test_a_broken_record_costs_itself_alone_and_is_told(
-    broken: bytes | None, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.parametrize("broken", BROKEN, ids=itertools.count())
+def test_a_broken_record_costs_itself_alone_and_is_told(broken: bytes | None, caplog: pytest.LogCaptureFixture) -> None:
     found = sayings_of([record(), broken, record(feedback_id="f-2")])
     assert [saying.saying_id for saying in found] == ["f-1", "f-2"]
     (message,) = caplog.messages
@@ -137,37 +142,66 @@ def test_what_was_said_is_taken_in_and_is_nobodys_progress() -> None:
     assert stage.closed_through == 100
 
 
-async def through_kafka(kafka: KafkaCluster, feedback: str, suspects: str, values: list[bytes]) -> list[Saying]:
-    """Write records while the relay runs; give what reaches the other topic, up to the last of them."""
-    sender = KafkaSender(kafka.servers)
-    producer = AIOKafkaProducer(bootstrap_servers=kafka.servers)
-    consumer = AIOKafkaConsumer(suspects, bootstrap_servers=kafka.servers, auto_offset_reset="earliest")
-    decode = ReportDecoder(LeadReport, suspects)
-    relay = asyncio.create_task(relay_feedback(kafka.servers, f"{feedback}-relay", feedback, suspects, sender))
-    found: list[Saying] = []
-    try:
-        await producer.start()
+class Relayed:
+    """Feedback on a real Kafka, the relay between its topic and that of suspects, and what has arrived there."""
+
+    def __init__(self, kafka: KafkaCluster) -> None:
+        self.feedback, self.suspects = kafka.unique("feedback"), kafka.unique("suspects")
+        kafka.create({self.feedback: 1, self.suspects: 1})
+        self._servers, self._written = kafka.servers, 0
+        self._sender = KafkaSender(kafka.servers)
+        self._decode = ReportDecoder(LeadReport, self.suspects)
+
+    async def write(self, *values: bytes) -> None:
+        self._written += len(values)
+        await self._sender.send([Outgoing(self.feedback, None, value) for value in values])
+
+    async def arriving(self, consumer: AIOKafkaConsumer, last: str) -> list[str]:
+        """Let a relay run until what it brings is the `last`; then it is cancelled. Give all that it brought."""
+        relay = asyncio.create_task(
+            relay_feedback(self._servers, f"{self.feedback}-relay", self.feedback, self.suspects, self._sender)
+        )
+        found: list[str] = []
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while last not in found:
+                    reports = self._decode(await consumer.getone())
+                    found += [saying.saying_id for report in reports for saying in report.sayings]
+                # What was relayed is committed after it was sent.
+                while await self._committed() < self._written:
+                    continue
+        finally:
+            relay.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await relay
+        return found
+
+    async def _committed(self) -> int:
+        position = TopicPartition(self.feedback, 0)
+        reader = AIOKafkaConsumer(
+            bootstrap_servers=self._servers, group_id=f"{self.feedback}-relay", enable_auto_commit=False
+        )
+        await reader.start()
+        try:
+            reader.assign([position])
+            return await reader.committed(position) or 0
+        finally:
+            await reader.stop()
+
+    async def life(self) -> list[list[str]]:
+        """What is written before the relay runs, and what is written while it is away."""
+        consumer = AIOKafkaConsumer(self.suspects, bootstrap_servers=self._servers, auto_offset_reset="earliest")
         await consumer.start()
-        for value in values:
-            await producer.send_and_wait(feedback, value)
-        async with asyncio.timeout(PATIENCE_S):
-            while not found or found[-1].saying_id != "last":
-                arrived = decode(await consumer.getone())
-                found += [saying for report in arrived for saying in report.sayings]
-    finally:
-        relay.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await relay
-        await consumer.stop()
-        await producer.stop()
-        await sender.stop()
-    return found
+        try:
+            await self.write(record(), b"broken", record(action="block"), record(feedback_id="f-2"))
+            first = await self.arriving(consumer, "f-2")
+            await self.write(record(feedback_id="f-3", action="confirm"))
+            return [first, await self.arriving(consumer, "f-3")]
+        finally:
+            await consumer.stop()
+            await self._sender.stop()
 
 
 @pytest.mark.kafka
-def test_what_is_written_to_the_feedback_topic_reaches_the_topic_of_suspects(kafka: KafkaCluster) -> None:
-    feedback, suspects = kafka.unique("feedback"), kafka.unique("suspects")
-    kafka.create({feedback: 1, suspects: 1})
-    first = [record(), b"broken", record(action="block"), record(feedback_id="last", action="confirm")]
-    found = asyncio.run(through_kafka(kafka, feedback, suspects, first))
-    assert [(saying.saying_id, saying.action) for saying in found] == [("f-1", "dismiss"), ("last", "confirm")]
+def test_what_is_written_to_the_feedback_topic_reaches_the_topic_of_suspects_once(kafka: KafkaCluster) -> None:
+    assert asyncio.run(Relayed(kafka).life()) == [["f-1", "f-2"], ["f-3"]]
