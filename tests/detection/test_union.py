@@ -1,0 +1,276 @@
+"""Weak ties of one hand add up to a union; strangers that dilute it are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from streamer.detection.evidence import HandOff
+from streamer.detection.lead_book import LeadBook
+from streamer.detection.member_table import MemberTable
+from streamer.detection.passing_rate import PassingRate
+from streamer.detection.profile import PROFILE, Feature
+from streamer.detection.union import PASSER_SUPPORT, Grower, Union
+from tests.detection.handmade import default_settings, key_of, lead, link, watched
+
+WINDOW = 2000
+DAY = 144  # windows
+VOLUME = PROFILE.index(Feature.VOLUME)
+
+
+class Ground:
+    """Accounts and what ties them, from which unions grow."""
+
+    def __init__(self) -> None:
+        settings = default_settings()
+        self.book, self.members, self.rate = LeadBook(settings), MemberTable(), PassingRate(settings)
+        self._settings = settings
+        self._names: dict[int, str] = {}
+
+    def accounts(self, prefix: str, count: int, *, window: int = WINDOW, score: float = 0.0, **columns: Any) -> list[str]:
+        """Accounts that are used alike."""
+        names = [f"{prefix}{number:02}" for number in range(count)]
+        self._put(names, watched(names, window, **columns).table().copy(), score)
+        return names
+
+    def strangers(self, prefix: str, count: int) -> list[str]:
+        """Accounts of which one asks much and the next little."""
+        names = [f"{prefix}{number:02}" for number in range(count)]
+        rows = watched(names, WINDOW).table().copy()
+        rows["bins"][:, VOLUME] = np.arange(count) * 11 % 60
+        self._put(names, rows, 0.0)
+        return names
+
+    def _put(self, names: list[str], rows: Any, score: float) -> None:  # noqa: ANN401 - a structured array
+        rows["scores"] = score
+        self.members.put(rows, names, [("large",)] * len(names))
+        self._names.update({key_of(name): name for name in names})
+
+    def tie(self, names: Sequence[str], value: str, kind: str = "payment") -> None:
+        self.book.add(lead(names, value, kind=kind), WINDOW)
+
+    def passes(self, giver: str, taker: str, after_ms: int = 1200) -> None:
+        self.book.pass_on(HandOff(key_of(giver), key_of(taker), 0, after_ms, by_shape=False), WINDOW)
+
+    def grow(self, seed: Sequence[str], *values: str, kind: str = "payment") -> Union:
+        grower = Grower(self._settings, self.book, self.members, self.rate, WINDOW)
+        return grower.grow(map(key_of, seed), [link(value, kind) for value in values])
+
+    def named(self, keys: Any) -> list[str]:  # noqa: ANN401 - any keys
+        return sorted(self._names[key] for key in keys)
+
+    def inside(self, union: Union) -> list[str]:
+        return self.named(union.table.rows["key"].tolist())
+
+    def support(self, union: Union) -> dict[str, int]:
+        return {self._names[key]: count for key, count in union.support.items()}
+
+
+def values(union: Union) -> list[str]:
+    return sorted(found.value for found in union.links)
+
+
+def test_weak_ties_of_one_scheduler_add_up() -> None:
+    ground = Ground()
+    a, b, c = ground.accounts("a", 8), ground.accounts("b", 4), ground.accounts("c", 4)
+    ground.tie(a, "card")
+    ground.tie([*a[6:], *b], "net-1", "address_block")
+    ground.tie([*b[2:], *c], "net-2", "address_block")
+    union = ground.grow(a, "card")
+    assert ground.inside(union) == [*a, *b, *c]
+    assert values(union) == ["card", "net-1", "net-2"]
+    assert union.trials == 2
+    assert ground.support(union) == {name: 1 + (name in {*a[6:], *b[2:]}) for name in (*a, *b, *c)}
+
+
+def test_strangers_that_dilute_it_are_left_out() -> None:
+    ground = Ground()
+    a, b, others = ground.accounts("a", 8), ground.accounts("b", 4), ground.strangers("s", 10)
+    ground.tie(a, "card")
+    ground.tie([*a[6:], *others], "carrier", "address_block")
+    ground.tie([*a[:2], *b], "net", "address_block")
+    union = ground.grow(a, "card")
+    assert ground.inside(union) == [*a, *b]
+    assert values(union) == ["card", "net"]
+    assert union.trials >= 2
+
+
+def test_who_is_used_as_much_but_not_in_the_same_way_is_left_out() -> None:
+    for score, joined in ((0.0, 4), (5.0, 0)):
+        ground = Ground()
+        a, b = ground.accounts("a", 8), ground.accounts("b", 4, score=score)
+        ground.tie(a, "card")
+        ground.tie([*a[6:], *b], "net", "address_block")
+        assert ground.inside(ground.grow(a, "card")) == [*a, *b[:joined]]
+
+
+@pytest.mark.parametrize("kind, joined", [("payment", 6), ("template", 0)])
+def test_of_what_strangers_may_have_too_a_good_part_must_be_in_it_already(kind: str, joined: int) -> None:
+    ground = Ground()
+    a, b = ground.accounts("a", 8), ground.accounts("b", 6)
+    ground.tie(a, "card")
+    ground.tie([*a[6:], *b], "value", kind)
+    assert ground.inside(ground.grow(a, "card")) == [*a, *b[:joined]]
+
+
+def test_one_account_in_common_is_not_enough_but_where_it_passed_a_request_on() -> None:
+    for passed, joined in ((False, 0), (True, 4)):
+        ground = Ground()
+        a, b = ground.accounts("a", 8), ground.accounts("b", 4)
+        ground.tie(a, "card")
+        ground.tie([a[0], *b], "net", "address_block")
+        if passed:
+            ground.passes(a[0], a[1])
+        assert ground.inside(ground.grow(a, "card")) == [*a, *b[:joined]]
+
+
+def test_accounts_that_were_not_active_of_late_do_not_join() -> None:
+    ground = Ground()
+    a, b = ground.accounts("a", 8), ground.accounts("b", 4, window=WINDOW - DAY)
+    c = ground.accounts("c", 4, window=WINDOW - DAY + 1)
+    ground.tie(a, "card")
+    ground.tie([*a[6:], *b], "net-1", "address_block")
+    ground.tie([*a[6:], *c], "net-2", "address_block")
+    assert ground.inside(ground.grow([*a, b[0]], "card")) == [*a, *c]
+
+
+@pytest.mark.parametrize("passers, joined", [(1, 0), (2, 2), (4, 4)])
+def test_partners_join_where_enough_of_the_union_passed_requests_on(passers: int, joined: int) -> None:
+    ground = Ground()
+    a, b = ground.accounts("a", 8), ground.accounts("b", passers)
+    ground.tie(a, "card")
+    for giver, taker in zip(a, b, strict=False):
+        ground.passes(giver, taker)
+    assert ground.inside(ground.grow(a, "card")) == [*a, *b[:joined]]
+
+
+def test_a_partner_that_is_not_at_all_like_it_does_not_join() -> None:
+    ground = Ground()
+    a, b, odd = ground.accounts("a", 8), ground.accounts("b", 1), ground.accounts("z", 1, score=5.0)
+    ground.tie(a, "card")
+    ground.passes(a[0], b[0])
+    ground.passes(a[1], odd[0])
+    assert ground.inside(ground.grow(a, "card")) == [*a, *b]
+
+
+def test_hand_offs_without_which_an_account_would_not_be_in_it_are_no_evidence() -> None:
+    ground = Ground()
+    # So much is refused and so much goes on anyway that a few hand-offs are nothing in all.
+    for window in (WINDOW - 5 * DAY, WINDOW - 1):
+        ground.rate.learn(window, 100_000, 1000)
+    a, b = ground.accounts("a", 8), ground.accounts("b", 4)
+    ground.tie(a, "card")
+    for giver, taker in zip(a, b, strict=False):
+        ground.passes(giver, taker)
+    union = ground.grow(a, "card")
+    assert ground.inside(union) == [*a, *b]
+    assert union.passing.seen == 0
+    ground.passes(a[0], a[1])
+    ground.passes(b[0], a[0])
+    assert ground.grow(a, "card").passing.seen == 2
+
+
+def test_who_came_by_a_hand_off_and_is_tied_as_well_does_not_owe_its_place_to_it() -> None:
+    ground = Ground()
+    for window in (WINDOW - 5 * DAY, WINDOW - 1):
+        ground.rate.learn(window, 100_000, 1000)
+    a, b = ground.accounts("a", 8), ground.accounts("b", 4)
+    ground.tie(a, "card")
+    ground.tie(b[:3], "net", "address_block")
+    for giver, taker in zip(a, b, strict=False):
+        ground.passes(giver, taker)
+    union = ground.grow(a, "card")
+    assert ground.inside(union) == [*a, *b]
+    assert union.passing.seen == 3
+
+
+def test_accounts_that_differ_by_no_more_than_a_bin_are_as_good_as_alike() -> None:
+    ground = Ground()
+    a, b = ground.accounts("a", 8), ground.accounts("b", 4, bins=[[5], [6], [5], [6]])
+    ground.tie(a, "card")
+    ground.tie([*a[6:], *b], "net", "address_block")
+    assert ground.inside(ground.grow(a, "card")) == [*a, *b]
+
+
+def test_they_are_evidence_where_there_are_more_than_everybody_makes() -> None:
+    ground = Ground()
+    ground.rate.learn(WINDOW - 1, 3, 0)
+    a, b = ground.accounts("a", 8), ground.accounts("b", 4)
+    ground.tie(a, "card")
+    for giver, taker in zip(a, b, strict=False):
+        ground.passes(giver, taker)
+    passing = ground.grow(a, "card").passing
+    assert (passing.seen, passing.expected) == (4, pytest.approx(3 / 30))
+
+
+def test_hand_offs_between_tied_accounts_are_evidence_against_their_own_refusals() -> None:
+    ground = Ground()
+    a = ground.accounts("a", 8, refused=6)
+    ground.tie(a, "card")
+    ground.passes(a[0], a[1], after_ms=1200)
+    ground.passes(a[1], a[2], after_ms=600)
+    passing = ground.grow(a, "card").passing
+    assert (passing.seen, passing.expected) == (2, pytest.approx(48 / 30))
+    assert passing.quickness == (0.005, 0.01)
+
+
+def test_support_counts_kinds_and_not_prompts() -> None:
+    ground = Ground()
+    a = ground.accounts("a", 8)
+    ground.tie(a, "card-1")
+    for prompt in ("t1", "t2", "t3"):
+        ground.tie(a[:4], prompt, "template")
+    ground.tie(a[:2], "card-2")
+    ground.tie(a[:2], "asked", "system_prompt")
+    union = ground.grow(a, "card-1")
+    assert ground.support(union) == {name: 4 if name in a[:2] else 2 if name in a[:4] else 1 for name in a}
+
+
+def test_to_have_passed_a_request_on_within_holds_as_much_as_two_ties() -> None:
+    ground = Ground()
+    a = ground.accounts("a", 8)
+    ground.accounts("x", 1, score=5.0)
+    ground.tie(a, "card")
+    ground.passes(a[0], a[1])
+    ground.passes(a[2], "x00")
+    union = ground.grow(a, "card")
+    assert ground.support(union) == {name: 1 + PASSER_SUPPORT * (name in a[:2]) for name in a}
+
+
+def test_those_that_passed_requests_on_are_its_core_where_there_are_enough() -> None:
+    for passers, core in ((6, 10), (8, 8)):
+        ground = Ground()
+        a = ground.accounts("a", 10)
+        ground.tie(a, "card")
+        for giver in range(0, passers, 2):
+            ground.passes(a[giver], a[giver + 1])
+        union = ground.grow(a, "card")
+        assert ground.named(union.core.rows["key"].tolist()) == a[:core]
+
+
+def test_a_link_value_that_is_not_known_binds_nobody() -> None:
+    ground = Ground()
+    a = ground.accounts("a", 8)
+    union = ground.grow(a, "forgotten")
+    assert (ground.inside(union), union.links, union.support) == (a, [], {})
+
+
+def test_nobody_grows_into_nothing() -> None:
+    union = Ground().grow([])
+    assert (len(union.table), union.passing.seen, union.trials, union.support) == (0, 0, 0, {})
+
+
+def test_it_is_the_same_in_whatever_order_the_seed_and_the_ties_come() -> None:
+    found = []
+    for turn in (1, -1):
+        ground = Ground()
+        a, b, c = ground.accounts("a", 8), ground.accounts("b", 4), ground.accounts("c", 4)
+        ties = [([*a[6:], *b], "net-1"), ([*b[2:], *c], "net-2"), ([*a[:2], *c[:2]], "net-3"), (a, "net-4")]
+        for names, value in ties[::turn]:
+            ground.tie(names, value, "address_block")
+        union = ground.grow(a[::turn], "net-4", kind="address_block")
+        found.append((ground.inside(union), values(union), union.trials, union.support, union.passing))
+    assert found[0] == found[1]
