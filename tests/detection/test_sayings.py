@@ -57,7 +57,7 @@ class Talk:
         self.stage.restore(state)
 
     def weight(self) -> float:
-        opinion = self.stage._opinion  # noqa: SLF001
+        opinion = self.stage._opinion
         return opinion.weight("evenness")
 
 

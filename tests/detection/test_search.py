@@ -57,7 +57,7 @@ class Field:
         self.members.put(rows, names, [("large",)] * len(names))
         return names
 
-    def tie(self, names: Sequence[str], value: str = "card", **columns: Any) -> Lead:  # noqa: ANN401
+    def tie(self, names: Sequence[str], value: str = "card", **columns: Any) -> Lead:
         found = lead(names, value, **columns)
         self.book.add(found, WINDOW)
         return found

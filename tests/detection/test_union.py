@@ -30,7 +30,9 @@ class Ground:
         self._settings = settings
         self._names: dict[int, str] = {}
 
-    def accounts(self, prefix: str, count: int, *, window: int = WINDOW, score: float = 0.0, **columns: Any) -> list[str]:
+    def accounts(
+        self, prefix: str, count: int, *, window: int = WINDOW, score: float = 0.0, **columns: Any
+    ) -> list[str]:
         """Accounts that are used alike."""
         names = [f"{prefix}{number:02}" for number in range(count)]
         self._put(names, watched(names, window, **columns).table().copy(), score)
@@ -44,7 +46,7 @@ class Ground:
         self._put(names, rows, 0.0)
         return names
 
-    def _put(self, names: list[str], rows: Any, score: float) -> None:  # noqa: ANN401 - a structured array
+    def _put(self, names: list[str], rows: Any, score: float) -> None:
         rows["scores"] = score
         self.members.put(rows, names, [("large",)] * len(names))
         self._names.update({key_of(name): name for name in names})
@@ -59,7 +61,7 @@ class Ground:
         grower = Grower(self._settings, self.book, self.members, self.rate, WINDOW)
         return grower.grow(map(key_of, seed), [link(value, kind) for value in values])
 
-    def named(self, keys: Any) -> list[str]:  # noqa: ANN401 - any keys
+    def named(self, keys: Any) -> list[str]:
         return sorted(self._names[key] for key in keys)
 
     def inside(self, union: Union) -> list[str]:

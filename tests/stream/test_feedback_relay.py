@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PATIENCE_S = 30
 
 
-def record(**fields: Any) -> bytes:  # noqa: ANN401 - also what a record should not hold
+def record(**fields: Any) -> bytes:
     said = {
         "feedback_id": "f-1",
         "action": "dismiss",
@@ -93,9 +93,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_a_broken_record_costs_itself_alone_and_is_told(
-    broken: bytes | None, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_broken_record_costs_itself_alone_and_is_told(broken: bytes | None, caplog: pytest.LogCaptureFixture) -> None:
     found = sayings_of([record(), broken, record(feedback_id="f-2")])
     assert [saying.saying_id for saying in found] == ["f-1", "f-2"]
     (message,) = caplog.messages
