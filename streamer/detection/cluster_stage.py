@@ -10,6 +10,7 @@ from streamer.detection.calibration import Calibration
 from streamer.detection.cluster import Cluster, ClusterAccount, Suspect
 from streamer.detection.clusters import Clusters
 from streamer.detection.evidence import Burst, HandOff, LeadReport, Saying, WatchedAccounts
+from streamer.detection.group import MIN_FAMILIES
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.limits import LimitBook
 from streamer.detection.member_table import MemberTable
@@ -191,7 +192,8 @@ class ClusterStage:
         touched: dict[str, list[ClusterAccount]] = {}
         for suspect in sorted(suspects, key=lambda suspect: (suspect.kind, suspect.log10_p, suspect.name)):
             claimed = self._claim(suspect, window)
-            if severity_of(claimed.rate, self.settings.alert, is_alarming=claimed.is_alarming) is None:
+            severity = severity_of(claimed.rate, self.settings.alert, is_alarming=claimed.is_alarming)
+            if severity is None or (claimed.kind == "cluster" and len(claimed.evidence) < MIN_FAMILIES):
                 continue
             names = {key: self._members.name(key) for key in claimed.candidates}
             placed = self.clusters.place(claimed, names, now_ms)

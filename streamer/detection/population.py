@@ -109,10 +109,16 @@ class Reference:
         return np.where(known, self._scores[stratum, feature, place, bins], np.float32(np.nan))
 
     def usual_variance(self, rows: Rows) -> Floats:
-        """Give the variance of the volume bins of accounts of the same plan that were seen for as long; NaN unknown."""
+        """Give the variance of the volume bins of accounts of the same plan that were seen for as long; NaN unknown.
+
+        Where too few are that young, it is that of everybody who is not.
+        """
         stratum, span = rows["stratum"].astype(np.int64), rows["span"].astype(np.int64)
         known = self._known[stratum, Feature.VOLUME, span]
-        return np.where(known, np.maximum(1.0, self._variance[stratum, Feature.VOLUME, span]), np.nan)
+        settled = (POOLED, Feature.VOLUME, SETTLED)
+        everybody = self._variance[settled] if self._known[settled] else np.nan
+        found = np.where(known, self._variance[stratum, Feature.VOLUME, span], everybody)
+        return np.maximum(1.0, found)
 
 
 class Population:

@@ -15,7 +15,7 @@ import yaml
 from streamer.config import TopicNames, load_config
 from streamer.stream.log_reader import LogReader
 from streamer.stream.messages import Position
-from streamer.stream.state_log import StateLog
+from streamer.stream.state_log import Sections, StateLog
 from streamer.stream.tasks import HEAD
 from streamer.stream.topics import ensure_topics, topics_of
 from tests.integration.live import SENSITIVE, LiveRun, difference, program, replayed, requests_in, world
@@ -102,7 +102,7 @@ def test_upgrade_and_rollback_as_described(kafka: KafkaCluster, inner: list[str]
 
         run.produce(halves[0])
         run.start()
-        wait_until_read(run)
+        wait_until_saved(run)
         run.workers[0].terminate()
         assert run.workers.pop().wait(timeout=60) == 0
         run.produce(halves[1])
@@ -135,9 +135,25 @@ def test_upgrade_and_rollback_as_described(kafka: KafkaCluster, inner: list[str]
         assert run.requests_by_account() == requests_in(events)
 
 
-def wait_until_read(run: LiveRun) -> None:
-    """Until the account stage has taken something and written it down."""
+def wait_until_saved(run: LiveRun) -> None:
+    """Until every partition of the account stage has written down what it has taken."""
     deadline = time.monotonic() + 60
-    while not sum(1 for _ in run.evidence()):
+    while asyncio.run(partitions_saved(run.config)) < run.config.kafka.request_partitions:
         assert time.monotonic() < deadline
         time.sleep(0.3)
+
+
+async def partitions_saved(config: StreamerConfig) -> int:
+    reader = LogReader(config.kafka.bootstrap_servers, "read_committed")
+    found = 0
+    try:
+        for partition in range(config.kafka.request_partitions):
+            position = Position(config.kafka.topics.state_account, partition)
+            sections = Sections(position)
+            async for messages in reader.read(position, 0, await reader.end_offset(position)):
+                for message in messages:
+                    sections.add(message)
+            found += HEAD in sections.unpacked()
+    finally:
+        await reader.stop()
+    return found

@@ -75,7 +75,8 @@ def school(count: int = 40) -> list[RequestRecord]:
 
 
 def clusters(decisions: list[Decision]) -> list[Alert]:
-    return [d for d in decisions if isinstance(d, Alert) and d.kind == "cluster"]
+    """Alerts of clusters that are more than for the record."""
+    return [d for d in decisions if isinstance(d, Alert) and d.kind == "cluster" and d.severity != "info"]
 
 
 def members(decisions: list[Decision]) -> set[str]:

@@ -36,7 +36,7 @@ HISTORY_DAYS = 2
 PATIENCE_S = 180.0
 DETECTION: dict[str, Any] = {
     **SENSITIVE,
-    "window": {"window_s": 20, "lateness_s": 5},
+    "window": {"window_s": 60, "lateness_s": 5},
     "limit": {"mode": "enforce", "requests_per_minute": 1},
 }
 
