@@ -18,7 +18,8 @@ from streamer.detection.probability import fisher
 from streamer.detection.settings import GroupSettings
 
 MIN_FAMILIES = 2
-CONTROL = ("evenness", "hand_off", "failover")
+PASSING = ("hand_off", "failover")
+PLACE_ADDRESS, PLACE_PAYMENT = 1, 2
 FORMED_BY = {"signup_cohort": "newness"}
 TYPICAL_DEVIATIONS = 3.5
 
@@ -42,12 +43,20 @@ def control(table: Table, settings: GroupSettings) -> float:
 
 
 def is_accountable(table: Table, settings: GroupSettings) -> bool:
-    """Whether nearly all of the group belongs to one organization, which answers for it."""
-    known = table.rows["organization"][table.rows["organization"] > 0]
-    if not len(known):
-        return False
-    _, counts = np.unique(known, return_counts=True)
-    return int(counts.max()) >= settings.organization_ratio * len(table)
+    """Whether one organization, or one card at one address, has nearly all of the group and answers for it."""
+    enough = settings.organization_ratio * len(table)
+    places = table.rows["place"][:, [PLACE_ADDRESS, PLACE_PAYMENT]]
+    at_one = places[(places > 0).all(axis=1)]
+    for owners in (table.rows["organization"][table.rows["organization"] > 0], at_one):
+        if len(owners) and int(np.unique(owners, axis=0, return_counts=True)[1].max()) >= enough:
+            return True
+    return False
+
+
+def _is_control(item: EvidenceItem, settings: GroupSettings) -> bool:
+    if item.family in PASSING:
+        return item.log10_p <= settings.hand_off_log10_p
+    return item.family == "evenness" and item.log10_p <= settings.control_log10_p
 
 
 def _as_it_is(_: str) -> float:
@@ -74,7 +83,7 @@ def judge(
     if not tested:
         return None
     speaking = sorted((i for i in tested if i.log10_p <= settings.family_log10_p), key=lambda i: i.log10_p)
-    controlled = any(i.family in CONTROL and i.log10_p <= settings.control_log10_p for i in speaking)
+    controlled = any(_is_control(item, settings) for item in speaking)
     log10_p = fisher([weight(item.family) * item.log10_p for item in tested])
     return Judgement(speaking, log10_p, controlled and len(speaking) >= MIN_FAMILIES)
 

@@ -93,7 +93,8 @@ class GroupSettings:
     rhythm_correlation: float = 0.10
     cause_correlation: float = 0.30
     lead_log10_p: float = -1.0
-    control_log10_p: float = -3.0
+    control_log10_p: float = -4.0
+    hand_off_log10_p: float = -3.0
     family_log10_p: float = -1.3
     organization_ratio: float = 0.80
     hand_off_s: int = 120
