@@ -28,7 +28,7 @@ class Calibration:
         self._memory = window.windows(settings.memory_s)
         self._lag = window.windows(settings.lag_s)
         self._again = window.windows(settings.same_group_s)
-        self._groups: dict[int, tuple[int, float]] = {}
+        self._groups: dict[int, list[tuple[int, float]]] = {}
         self._of_account: dict[int, tuple[int, int]] = {}
         self._began: int | None = None
         self._last = 0
@@ -50,9 +50,9 @@ class Calibration:
         if number < 0 or 2 * known[number] < len(keys):
             self._last += 1
             number = self._last
-            self._groups[number] = (window, score)
-        else:
-            self._groups[number] = (self._groups[number][0], max(score, self._groups[number][1]))
+            self._groups[number] = [(window, score)]
+        elif score > self._groups[number][-1][1]:
+            self._groups[number].append((window, score))
         self._of_account.update(dict.fromkeys(keys, (number, window)))
 
     def rate(self, window: int, score: float) -> float | None:
@@ -63,7 +63,11 @@ class Calibration:
         days = (newest - max(oldest, self._began)) / self._windows_per_day
         if days * DAY_S < self._settings.warm_up_s:
             return None
-        scores = [found for at, found in self._groups.values() if oldest < at <= newest]
+        scores = [
+            max(found for at, found in judged if at <= newest)
+            for judged in self._groups.values()
+            if oldest < judged[0][0] <= newest
+        ]
         above = sum(found >= score for found in scores)
         if above >= self._settings.tail_groups:
             return above / days
@@ -72,13 +76,13 @@ class Calibration:
     def forget(self, window: int) -> None:
         """Drop what is too old."""
         oldest = window - self._lag - self._memory
-        self._groups = {number: found for number, found in self._groups.items() if found[0] > oldest}
+        self._groups = {number: found for number, found in self._groups.items() if found[0][0] > oldest}
         self._of_account = {key: found for key, found in self._of_account.items() if window - found[1] < self._again}
 
     def snapshot(self) -> dict[str, Any]:
         """Plain data from which `restore` makes the same."""
         return {
-            "groups": [[number, *found] for number, found in self._groups.items()],
+            "groups": [[number, [list(pair) for pair in judged]] for number, judged in self._groups.items()],
             "of_account": [[key, *found] for key, found in self._of_account.items()],
             "began": self._began,
             "last": self._last,
@@ -86,7 +90,7 @@ class Calibration:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `snapshot` gave."""
-        self._groups = {number: (window, score) for number, window, score in state["groups"]}
+        self._groups = {number: [(window, score) for window, score in judged] for number, judged in state["groups"]}
         self._of_account = {key: (number, window) for key, number, window in state["of_account"]}
         self._began, self._last = state["began"], state["last"]
 

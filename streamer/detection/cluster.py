@@ -119,6 +119,9 @@ class Cluster:
         self.findings.update(other.findings)
         self.links.update(other.links)
         self.last_window = max(self.last_window, other.last_window)
+        # Quiet only if both were dismissed: what fires is not silenced by what it grows together with.
+        both = self.quiet_below and other.quiet_below
+        self.quiet_below = self.quiet_below + other.quiet_below if both else 0
         return new
 
     def note(self, now_ms: int, key: int, requests: int) -> None:

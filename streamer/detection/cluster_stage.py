@@ -217,8 +217,9 @@ class ClusterStage:
             cluster.forget_findings(window - self.settings.window.windows(DAY_S))
             for key in cluster.accounts:
                 self._refresh(cluster, key)
-            if len(cluster.accounts) >= cluster.quiet_below:
-                decisions += memberships(cluster, left, self._book, now_ms)
+            is_quiet = len(cluster.accounts) < cluster.quiet_below
+            decisions += memberships(cluster, left, self._book, now_ms, only_left=is_quiet)
+            if not is_quiet:
                 decisions += self.alerts.revise(cluster, self._book, now_ms)
         return decisions
 

@@ -20,6 +20,7 @@ from streamer.detection.settings import GroupSettings
 MIN_FAMILIES = 2
 PASSING = ("hand_off", "failover")
 PLACE_ADDRESS, PLACE_PAYMENT = 1, 2
+SEVERAL = 3
 FORMED_BY = {"signup_cohort": "newness"}
 TYPICAL_DEVIATIONS = 3.5
 
@@ -51,6 +52,21 @@ def is_accountable(table: Table, settings: GroupSettings) -> bool:
         if len(owners) and int(np.unique(owners, axis=0, return_counts=True)[1].max()) >= enough:
             return True
     return False
+
+
+def strangers(table: Table) -> Table:
+    """Leave out the accounts of whoever has several in the group: one organization, or one card at one address.
+
+    That they are used alike is that owner's affair. A group that is all one owner's is left as it is, to be told so.
+    """
+    places = table.rows["place"][:, [PLACE_ADDRESS, PLACE_PAYMENT]]
+    known = ((table.rows["organization"] > 0, table.rows["organization"]), ((places > 0).all(axis=1), places))
+    alone = np.ones(len(table), dtype=np.bool_)
+    for named, owners in known:
+        if named.any():
+            _, place, counts = np.unique(owners[named], axis=0, return_inverse=True, return_counts=True)
+            alone[named] &= counts[place] < SEVERAL
+    return Table(table.rows[alone]) if alone.any() and not alone.all() else table
 
 
 def _is_control(item: EvidenceItem, settings: GroupSettings) -> bool:

@@ -11,14 +11,17 @@ from streamer.detection.records import Decision, Membership
 MAX_TIES_SHOWN = 8
 
 
-def memberships(cluster: Cluster, left: Iterable[ClusterAccount], book: LeadBook, now_ms: int) -> list[Decision]:
+def memberships(
+    cluster: Cluster, left: Iterable[ClusterAccount], book: LeadBook, now_ms: int, *, only_left: bool = False
+) -> list[Decision]:
     """Name the accounts of a cluster that are not named yet, once it is more than for the record, and who `left` it."""
     strongest = cluster.strongest()
     if cluster.kind == "account" or not strongest.is_alarming:
         return []
     families = tuple(sorted(item.family for item in strongest.evidence))
     joined = sorted((cluster.accounts[key].account_id, key) for key in cluster.accounts.keys() - cluster.named)
-    cluster.named = set(cluster.accounts)
+    joined = [] if only_left else joined
+    cluster.named = (cluster.named & cluster.accounts.keys()) | {key for _, key in joined}
     found: list[Decision] = []
     for name, key in joined:
         account = cluster.accounts[key]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from streamer.detection.cluster import Suspect
 from streamer.detection.clusters import Clusters
 from streamer.detection.evidence import HandOff, Lead
-from streamer.detection.group import judge, typicality
+from streamer.detection.group import judge, strangers, typicality
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.links import BINDING, Link
 from streamer.detection.opinion import Opinion
@@ -64,9 +64,10 @@ class Search:
             loose = frozenset(book.untied_passers(but=clusters.of_account))
             if len(loose) >= settings.min_accounts:
                 found.append(Seed(HANDED, loose, (), -1.0, urgent=True))
+            pairs = sorted({(min(p.giver, p.taker), max(p.giver, p.taker)) for p in passed})
             found += [
-                Seed(f"{HANDED}|{min(p.giver, p.taker):016x}", frozenset((p.giver, p.taker)), (), -2.0, urgent=True)
-                for p in passed
+                Seed(f"{HANDED}|{one:016x}|{other:016x}", frozenset((one, other)), (), -2.0, urgent=True)
+                for one, other in pairs
             ]
         found += [
             Seed(f"{AGAIN}|{cluster.cluster_id}", frozenset(cluster.accounts), (), 0.0, urgent=False)
@@ -108,11 +109,12 @@ class Search:
     def _judge(self, seed: Seed, union: Union, window: int) -> Suspect | None:
         settings = self._settings.group
         kinds = {link.kind for link in union.links} or {HANDED}
-        found = judge(union.table, union.passing, kinds, settings, self._opinion.weight)
+        table = strangers(union.table)
+        found = judge(table, union.passing, kinds, settings, self._opinion.weight)
         if found is None:
             return None
-        fit = typicality(union.table, union.core).tolist()
-        keys = union.table.rows["key"].tolist()
+        fit = typicality(table, union.core).tolist()
+        keys = table.rows["key"].tolist()
         held = [union.support.get(key, 0) for key in keys]
         # Who has one attribute in common with a union that has more in common is a bystander.
         needed = min(PASSER_SUPPORT, sorted(held)[len(held) // 2])

@@ -151,7 +151,8 @@ class Grower:
         found = [
             (-count / len(ties[key].keys), key)
             for key, count in self._book.overlapping(keys).items()
-            if key not in used and (count >= enough or (passing[key] and ties[key].lead.link.kind in IDENTITY))
+            if (key not in used or not self._fresh(ties[key].keys) <= keys)
+            and (count >= enough or (passing[key] and ties[key].lead.link.kind in IDENTITY))
         ]
         return [key for _, key in sorted(found)[:MAX_ADJACENT]]
 

@@ -33,7 +33,7 @@ def sayings_of(messages: Iterable[bytes | None]) -> list[Saying]:
     for value in messages:
         try:
             said = msgspec.json.decode(value or b"", type=Feedback)
-        except msgspec.DecodeError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             _log.warning("a feedback record cannot be read (%s); it is passed over", error)
             continue
         if said.action in OPINIONS and said.alert_id:
