@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from streamer.config import StreamerConfig
 from streamer.errors import BrokerError, ConfigError, StreamerError, UsageError
-from streamer.wiring.live import run_loop, until_signal
+from streamer.wiring.running import run_loop, until_signal
 from streamer.wiring.settings import privacy_key, wall_clock_ms
 
 if TYPE_CHECKING:

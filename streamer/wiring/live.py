@@ -6,13 +6,14 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streamer.config import StreamerConfig
 from streamer.errors import BrokerError, ConfigError, StreamerError
+from streamer.wiring.running import run_loop, until_signal
 from streamer.wiring.settings import OnCount, privacy_key, pseudonyms, wall_clock_ms
 
 if TYPE_CHECKING:
@@ -208,34 +209,6 @@ def _require_topic(config: StreamerConfig, key: str, topic: str, remedy: str) ->
             partition_count(producer, topic)
         except BrokerError as error:
             raise BrokerError(f"{key}: found {topic}", error.found, remedy) from error
-
-
-def run_loop(main: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
-    """Run to the end, on the faster event loop where there is one."""
-    try:
-        from uvloop import new_event_loop
-    except ImportError:
-        return asyncio.run(main)
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(main)
-
-
-async def until_signal(work: Callable[[asyncio.Event], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
-    """Run `work`, which ends when its event is set: by SIGTERM, or by Ctrl-C, which is then raised."""
-    stop = asyncio.Event()
-    interrupted = asyncio.Event()
-
-    def interrupt() -> None:
-        interrupted.set()
-        stop.set()
-
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.add_signal_handler(signal.SIGINT, interrupt)
-    done = await work(stop)
-    if interrupted.is_set():
-        raise KeyboardInterrupt
-    return done
 
 
 def produce(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streamer.config import StreamerConfig
 from streamer.errors import ConfigError
-from streamer.wiring.live import run_loop, until_signal
+from streamer.wiring.running import run_loop, until_signal
 from streamer.wiring.settings import wall_clock_ms
 
 if TYPE_CHECKING:

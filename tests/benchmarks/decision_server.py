@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from streamer.limits.serve import build_server, listening, serve
-from streamer.wiring.live import run_loop
+from streamer.wiring.running import run_loop
 
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}
 BODY = {"type": "http.response.body", "body": b""}
