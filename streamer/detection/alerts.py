@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from streamer.detection.verdict import more_severe, sentence, severity_of
 
 MAX_ACCOUNTS = 1000
 MAX_LINKS = 50
+MAX_OF_KIND = 12
 
 
 class AlertBook:
@@ -130,7 +132,15 @@ def shared_values(cluster: Cluster, book: LeadBook) -> tuple[SharedValue, ...]:
     """Give the values that bind a cluster, those with the most of its accounts first."""
     counts = {key: book.count(key, cluster.accounts) for key in cluster.links}
     found = [SharedValue(cluster.links[key].kind, cluster.links[key].value, n) for key, n in counts.items() if n > 1]
-    return tuple(sorted(found, key=lambda value: (-value.account_count, value.kind, value.value))[:MAX_LINKS])
+    found.sort(key=lambda value: (-value.account_count, value.kind, value.value))
+    # Prompts that are alike have many keys: they must not hide what else binds.
+    of_kind: Counter[str] = Counter()
+    kept = []
+    for value in found:
+        of_kind[value.kind] += 1
+        if of_kind[value.kind] <= MAX_OF_KIND:
+            kept.append(value)
+    return tuple(kept[:MAX_LINKS])
 
 
 _FIELDS = tuple(Alert.__dataclass_fields__)
