@@ -13,7 +13,8 @@ from streamer.detection.settings import AccountSettings
 
 HOUR_MS = 3_600_000
 DAY_HOURS = 24
-RECORD_VERSION = 2
+RECORD_VERSION = 3
+CAPABILITIES, LANGUAGES = 16, 8
 ACCOUNT = np.dtype(
     [
         ("key", "<u8"),
@@ -23,16 +24,22 @@ ACCOUNT = np.dtype(
         ("output_tokens", "<i8"),
         ("hour", "<i4"),
         ("census_day", "<i4"),
+        ("told_stretch", "<i4"),
         ("hours", "<u2", (DAY_HOURS,)),
         ("refused", "<u2", (2,)),
         ("refused_day", "<i4"),
         ("session", "<u4"),
         ("languages", "<u4"),
         ("capabilities", "<u4"),
-        ("output", "<f8", (2,)),
-        ("input", "<f8", (2,)),
-        ("greed", "<f8", (2,)),
+        ("output", "<f8", (3,)),
+        ("input", "<f8", (3,)),
+        ("greed", "<f8", (3,)),
         ("follow", "<f8", (2,)),
+        ("moves", "<f8", (2,)),
+        ("prompted", "<f8", (2,)),
+        ("address", "<u8"),
+        ("capability_mix", "<f4", (CAPABILITIES,)),
+        ("language_mix", "<f4", (LANGUAGES,)),
         ("gaps", "<f8", (3,)),
         ("usage", "<f8", (3,)),
     ]
@@ -95,6 +102,7 @@ class AccountBook:
             rows["key"][begin] = keys
             rows["first_ms"][begin] = rows["last_ms"][begin] = first_ms[gone]
             rows["hour"][begin] = first_ms[gone] // HOUR_MS
+            rows["told_stretch"][begin] = -1
             rows["census_day"][begin] = rows["refused_day"][begin] = first_ms[gone] // (HOUR_MS * DAY_HOURS)
         if self._changed is not None:
             self._changed.update(account_ids)

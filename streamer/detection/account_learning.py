@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from streamer.detection.account_book import DAY_HOURS, HOUR_MS, Accounts
+from streamer.detection.account_book import CAPABILITIES, DAY_HOURS, HOUR_MS, LANGUAGES, Accounts
 from streamer.detection.open_window import UNKNOWN, Columns, Ints
 from streamer.detection.settings import DAY_S, AccountSettings
 
 DAY_MS = 86_400_000
 HABIT_HALF_LIFE_S = DAY_S
+MIX_HALF_LIFE_S = 3 * DAY_S
 LOG_STEPS = 256
 PRIOR_REQUESTS, PRIOR_WEIGHT = 3.0, 5.0
 MAX_SURPRISE = 300.0
 MIN_SURPRISING = 10
 N, MEAN, SQUARES = 0, 1, 2
 Floats = npt.NDArray[np.float64]
+_ANGLES = np.arange(DAY_HOURS) * np.pi / 12
+# To 2^-40, so that sums of them are exact: they must not depend on how a matrix product is cut up.
+_DIRECTIONS = np.rint(np.stack((np.cos(_ANGLES), np.sin(_ANGLES)), axis=1) * 2.0**40) / 2.0**40
 
 
 def log_steps(counts: Any) -> Ints:  # noqa: ANN401 - whatever numpy takes
@@ -30,6 +34,20 @@ def log_steps(counts: Any) -> Ints:  # noqa: ANN401 - whatever numpy takes
     """
     steps: Ints = np.rint(np.log2(1.0 + np.asarray(counts, dtype=np.float64)) * LOG_STEPS).astype(np.int64)
     return steps
+
+
+def concentration(active: Ints) -> Floats:
+    """Give the length R of the mean direction of active hours: 1 one hour, 0 spread evenly (Mardia & Jupp 2000).
+
+    `active` is of shape (accounts, 24), true where an account was active in that hour of the day.
+
+    >>> import numpy as np
+    >>> concentration(np.eye(24, dtype=bool)[:1]).round(3).tolist(), concentration(np.ones((1, 24))).round(3).tolist()
+    ([1.0], [0.0])
+    """
+    hours = active.sum(axis=1)
+    length = np.hypot(*(np.asarray(active, dtype=np.float64) @ _DIRECTIONS).T)
+    return np.where(hours > 0, length / np.maximum(hours, 1), 1.0)
 
 
 class Segments:
@@ -52,6 +70,13 @@ class Segments:
         """Give the set of places (0 to 31) of each account as a mask; UNKNOWN is in none."""
         masks = np.where(places == UNKNOWN, 0, 1 << np.maximum(places, 0).astype(np.int64))
         return np.bitwise_or.reduceat(masks, self.starts).astype(np.uint32)
+
+    def count(self, places: Ints, width: int) -> Ints:
+        """Count the places of each account, folded into `width`; UNKNOWN counts nowhere; shape (accounts, width)."""
+        told = places != UNKNOWN
+        owner = np.repeat(np.arange(len(self.starts)), self.counts)[told]
+        codes = owner * width + places[told] % width
+        return np.bincount(codes, minlength=len(self.starts) * width).reshape(-1, width)
 
     def before(self, values: Ints, known: Ints) -> Ints:
         """Give the value of the request before each one; for an account's first, what was `known` of it."""
@@ -79,7 +104,21 @@ def surprise(state: Accounts, requests: Ints) -> Floats:
     return found
 
 
-def learn(state: Accounts, cut: Segments, window_start_ms: int, settings: AccountSettings) -> None:
+class Origins(NamedTuple):
+    """Where the requests of a window came from.
+
+    `owner` and `address` list the addresses of each account, each once and by owner; `prompted` says of each identity
+    whether it carries a system prompt.
+    """
+
+    owner: Ints
+    address: Ints
+    prompted: Ints
+
+
+def learn(
+    state: Accounts, cut: Segments, origins: Origins, window_start_ms: int, settings: AccountSettings
+) -> None:
     """Let records take in a closed window, in place; `state` has a record for each account of `cut`, in its order."""
     seen = cut.seen
     known = state["requests"] > 0
@@ -89,7 +128,13 @@ def learn(state: Accounts, cut: Segments, window_start_ms: int, settings: Accoun
     _conversations(state, cut)
     for name, values in (("output", seen.output), ("input", seen.input), ("greed", seen.max_tokens)):
         told = values != UNKNOWN
-        _add_to_mean(state[name], cut.sum(told.astype(np.int64)), cut.sum(np.where(told, log_steps(values * told), 0)))
+        _add_all(state[name], cut, log_steps(values * told), told.astype(np.int64))
+    _origins(state, cut, origins)
+    for name, words, places in (
+        ("capability_mix", seen.capability, CAPABILITIES),
+        ("language_mix", seen.language, LANGUAGES),
+    ):
+        state[name] += cut.count(words, places)
     _add_one(state["usage"], cut.counts.astype(np.float64))
     _hours(state, cut, window_start_ms)
     _refusals(state, cut, window_start_ms // DAY_MS)
@@ -103,9 +148,13 @@ def learn(state: Accounts, cut: Segments, window_start_ms: int, settings: Accoun
 def fade(state: Accounts, elapsed_s: Floats, settings: AccountSettings) -> None:
     """Let the weights of what was learned shrink by half-life; means and variances stay (West 1979)."""
     keep = np.exp2(-elapsed_s / HABIT_HALF_LIFE_S)
-    for name in ("output", "input", "greed", "follow", "gaps"):
+    for name in ("output", "input", "greed", "follow", "gaps", "moves", "prompted"):
         state[name][:, N] *= keep
-    state["gaps"][:, SQUARES] *= keep
+    for name in ("output", "input", "greed", "gaps"):
+        state[name][:, SQUARES] *= keep
+    keep = np.exp2(-elapsed_s / MIX_HALF_LIFE_S).astype(np.float32)[:, np.newaxis]
+    for name in ("capability_mix", "language_mix"):
+        state[name] *= keep
     keep = np.exp2(-elapsed_s / settings.baseline_half_life_s)
     state["usage"][:, N] *= keep
     state["usage"][:, SQUARES] *= keep
@@ -129,16 +178,19 @@ def _add_one(held: Floats, values: Floats) -> None:
 
 
 def _gaps(state: Accounts, cut: Segments, known: Ints) -> None:
-    """Take in the logarithms of the gaps between requests (Chan, Golub & LeVeque 1979)."""
+    """Take in the logarithms of the gaps between requests."""
     times = cut.seen.time_ms
     before = cut.before(times, state["last_ms"])
     valid = np.ones(len(times), dtype=np.int64)
     valid[cut.starts] = known
-    gaps = log_steps(np.maximum(0, times - before) // 1000)
+    _add_all(state["gaps"], cut, log_steps(np.maximum(0, times - before) // 1000), valid)
+
+
+def _add_all(held: Floats, cut: Segments, steps: Ints, valid: Ints) -> None:
+    """Take the values of a window into variances, given their `log_steps` (Chan, Golub & LeVeque 1979)."""
     count = cut.sum(valid)
-    mean = np.divide(cut.sum(gaps * valid), np.maximum(count, 1) * LOG_STEPS)
-    away = (gaps / LOG_STEPS - np.repeat(mean, cut.counts)) ** 2 * valid
-    held = state["gaps"]
+    mean = np.divide(cut.sum(steps * valid), np.maximum(count, 1) * LOG_STEPS)
+    away = (steps / LOG_STEPS - np.repeat(mean, cut.counts)) ** 2 * valid
     weight = held[:, N] + count
     apart = mean - held[:, MEAN]
     some = count > 0
@@ -155,6 +207,22 @@ def _conversations(state: Accounts, cut: Segments) -> None:
     count = cut.sum(told.astype(np.int64))
     _add_to_mean(state["follow"], count, LOG_STEPS * cut.sum(goes_on.astype(np.int64)))
     state["session"] = session[cut.starts + cut.counts - 1]
+
+
+def _origins(state: Accounts, cut: Segments, origins: Origins) -> None:
+    """Take in how often the address changed, and how many requests carried a system prompt."""
+    _add_to_mean(state["prompted"], cut.counts, LOG_STEPS * cut.sum(origins.prompted[cut.seen.identity]))
+    own, address = origins.owner, origins.address
+    if not len(own):
+        return
+    starts = np.flatnonzero(np.concatenate(([True], own[1:] != own[:-1])))
+    told = own[starts]
+    stayed = np.logical_or.reduceat(address == state["address"][own], starts) | (state["address"][told] == 0)
+    changes, requests = np.zeros(len(state), dtype=np.int64), np.zeros(len(state), dtype=np.int64)
+    changes[told] = np.minimum(np.diff(starts, append=len(own)) - stayed, cut.counts[told])
+    requests[told] = cut.counts[told]
+    _add_to_mean(state["moves"], requests, LOG_STEPS * changes)
+    state["address"][told] = np.maximum.reduceat(address, starts)
 
 
 def _hours(state: Accounts, cut: Segments, window_start_ms: int) -> None:

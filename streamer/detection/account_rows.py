@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from streamer.detection.account_book import DAY_HOURS, HOUR_MS, Accounts
-from streamer.detection.account_learning import MEAN, SQUARES, Floats, N, Segments, log_steps
+from streamer.detection.account_learning import MEAN, SQUARES, Floats, N, Segments, concentration, log_steps
 from streamer.detection.open_window import Ints
 from streamer.detection.population import POOLED, SURPRISE_BINS_PER_UNIT, cell_codes
 from streamer.detection.profile import (
@@ -25,23 +25,6 @@ from streamer.detection.settings import DAY_S, HOUR_S
 MIN_GAPS = 4.0
 MIN_CONVERSED = 3.0
 MIN_REQUESTS_FOR_HOURS = 3
-_ANGLES = np.arange(DAY_HOURS) * np.pi / 12
-# To 2^-40, so that sums of them are exact: they must not depend on how a matrix product is cut up.
-_DIRECTIONS = np.rint(np.stack((np.cos(_ANGLES), np.sin(_ANGLES)), axis=1) * 2.0**40) / 2.0**40
-
-
-def concentration(active: Ints) -> Floats:
-    """Give the length R of the mean direction of active hours: 1 one hour, 0 spread evenly (Mardia & Jupp 2000).
-
-    `active` is of shape (accounts, 24), true where an account was active in that hour of the day.
-
-    >>> import numpy as np
-    >>> concentration(np.eye(24, dtype=bool)[:1]).round(3).tolist(), concentration(np.ones((1, 24))).round(3).tolist()
-    ([1.0], [0.0])
-    """
-    hours = active.sum(axis=1)
-    length = np.hypot(*(np.asarray(active, dtype=np.float64) @ _DIRECTIONS).T)
-    return np.where(hours > 0, length / np.maximum(hours, 1), 1.0)
 
 
 def rows_of(state: Accounts, cut: Segments, end_ms: int, surprise: Floats, created_ms: Ints) -> Rows:

@@ -12,6 +12,7 @@ import numpy as np
 from streamer.detection.account_book import AccountBook
 from streamer.detection.account_learning import DAY_MS, Segments, learn, surprise
 from streamer.detection.account_rows import census, rows_of
+from streamer.detection.behaviour import behaviour_of, due
 from streamer.detection.evidence import CELL, ActiveAccounts, WindowReport
 from streamer.detection.identities import Identities, models_of, prompts_of, refused_in
 from streamer.detection.open_window import OpenWindow
@@ -20,7 +21,7 @@ from streamer.detection.settings import DetectionSettings
 from streamer.detection.window import EventClock
 
 NEVER_MS = 1 << 62
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(slots=True)
@@ -156,20 +157,30 @@ class AccountStage:
         slots = self._book.open(account_ids, cut.first_ms, start_ms)
         state = self._book.rows[slots]
         odd = surprise(state, cut.counts)
-        learn(state, cut, start_ms, self.settings.account)
         who = self._identities.of(seen, cut)
+        learn(state, cut, who.origins, start_ms, self.settings.account)
         rows = rows_of(state, cut, end_ms, odd, who.created_ms)
         rows["stratum"], rows["organization"], rows["place"] = who.stratum, who.organization, who.place
         rows["model"], models = models_of(seen, cut)
         day = (end_ms - 1) // DAY_MS
         daily = day > state["census_day"]
         state["census_day"] = np.maximum(day, state["census_day"])
+        told = np.flatnonzero(due(state, start_ms))
+        behaviour = behaviour_of(state[told], end_ms, who.created_ms[told])
         self._book.rows[slots] = state
         prompts = prompts_of(seen, cut, start_ms)
         codes, counts = census(rows, daily, refused_in(prompts))
         cells = np.empty(len(codes), dtype=CELL)
         cells["code"], cells["count"] = codes, counts
-        active = ActiveAccounts(account_ids, rows.tobytes(), models, who.links, who.uses.tobytes(), prompts.tobytes())
+        active = ActiveAccounts(
+            account_ids,
+            rows.tobytes(),
+            models,
+            who.links,
+            who.uses.tobytes(),
+            prompts.tobytes(),
+            behaviour.tobytes(),
+        )
         return WindowReport(self.partition, window, active, cells.tobytes())
 
     def take_changed(self) -> dict[str, bytes]:

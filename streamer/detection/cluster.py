@@ -49,6 +49,7 @@ class ClusterAccount:
     output_tokens: int = 0
     models: tuple[str, ...] = ()
     doubts: int = 0
+    by_likeness: bool = False
 
 
 @dataclass(slots=True)
@@ -81,6 +82,8 @@ class Cluster:
     named: set[int] = field(default_factory=set)
     doubted_window: int = -1
     quiet_below: int = 0
+    alike_since: dict[int, int] = field(default_factory=dict)
+    compared_window: int = -1
 
     def take(self, suspect: Suspect, names: dict[int, str], now_ms: int) -> list[int]:
         """Add what a suspect group shows; return the accounts that are new."""
@@ -97,7 +100,7 @@ class Cluster:
         for key, score in suspect.candidates.items():
             account = self.accounts[key]
             account.score = max(account.score, score)
-            account.doubts = 0
+            account.doubts, account.by_likeness = 0, False
         return new
 
     def doubt(self, keys: Iterable[int], window: int, every: int) -> list[int]:
@@ -111,6 +114,10 @@ class Cluster:
             if self.accounts[key].doubts >= DOUBTS_TO_LEAVE:
                 leaving.append(key)
         return leaving
+
+    def held(self) -> frozenset[int]:
+        """Give the accounts that ties or hand-offs hold in it: from them it grows, and by them it is judged."""
+        return frozenset(key for key, account in self.accounts.items() if not account.by_likeness)
 
     def absorb(self, other: Cluster) -> list[int]:
         """Take over a younger cluster; return the accounts that are new here."""
@@ -162,6 +169,7 @@ class Cluster:
                 a.output_tokens,
                 list(a.models),
                 a.doubts,
+                a.by_likeness,
             ]
             for key, a in self.accounts.items()
         ]
@@ -172,7 +180,8 @@ class Cluster:
         links = [list(link) for link in self.links.values()]
         hours = [list(hour) for hour in self.hours]
         place = [self.cluster_id, self.kind, self.first_window, self.last_window, self.doubted_window, self.quiet_below]
-        return [place, accounts, findings, links, hours, sorted(self.active), sorted(self.named)]
+        compared = [self.compared_window, sorted(self.alike_since.items())]
+        return [place, accounts, findings, links, hours, sorted(self.active), sorted(self.named), compared]
 
     @classmethod
     def restore(cls, state: list[Any]) -> Cluster:
@@ -185,13 +194,14 @@ class Cluster:
             hours,
             active,
             named,
+            (compared, alike),
         ) = state
         return cls(
             cluster_id,
             kind,
             first_window,
             last_window,
-            {a[0]: ClusterAccount(a[1], a[2], a[3], a[4], a[5], a[6], tuple(a[7]), a[8]) for a in accounts},
+            {a[0]: ClusterAccount(a[1], a[2], a[3], a[4], a[5], a[6], tuple(a[7]), a[8], a[9]) for a in accounts},
             {f[0]: Finding(f[1], f[2], [EvidenceItem(*item) for item in f[3]], f[4], f[5]) for f in findings},
             {link[0]: Link(*link) for link in links},
             [(hour[0], hour[1], hour[2]) for hour in hours],
@@ -199,4 +209,6 @@ class Cluster:
             set(named),
             doubted,
             quiet,
+            dict(alike),
+            compared,
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from streamer.detection.alerts import AlertBook
+from streamer.detection.behaviour_table import BehaviourTable
 from streamer.detection.calibration import Calibration
 from streamer.detection.cluster import Cluster, ClusterAccount, Suspect
 from streamer.detection.clusters import Clusters
@@ -15,6 +16,7 @@ from streamer.detection.lead_book import LeadBook
 from streamer.detection.limits import LimitBook
 from streamer.detection.member_table import MemberTable
 from streamer.detection.memberships import memberships
+from streamer.detection.naming import Naming
 from streamer.detection.opinion import Opinion
 from streamer.detection.passing_rate import PassingRate
 from streamer.detection.plain_reports import report_from
@@ -25,7 +27,7 @@ from streamer.detection.union import Grower
 from streamer.detection.verdict import severity_of
 from streamer.detection.window import Barrier
 
-FORMAT = 2
+FORMAT = 3
 MIN_TESTS_PER_DAY = 100.0
 DOUBT_EVERY_S = 6 * HOUR_S
 SWEEP_S = 6 * HOUR_S
@@ -47,7 +49,9 @@ class ClusterStage:
         self._members = MemberTable()
         self._rate = PassingRate(settings)
         self._opinion = Opinion()
-        self._search = Search(settings, self._opinion)
+        self._behaviour = BehaviourTable(settings.likeness, settings.window)
+        self._naming = Naming(settings, self._behaviour, self.clusters)
+        self._search = Search(settings, self._opinion, self._naming)
         self._calibration = Calibration(settings.calibration, settings.window)
         self._said: list[Saying] = []
         self._swept = -1
@@ -70,7 +74,7 @@ class ClusterStage:
             self._said += [saying for saying in report.sayings if self._opinion.is_new(saying.saying_id)]
             return
         if not self._barrier.passed(report.partition, report.window):
-            says = report.leads or report.watched.account_ids or report.tests or any(report.refused)
+            says = report.leads or report.watched.account_ids or report.behaviours.account_ids or report.tests or any(report.refused)
             self._barrier.add(report.window, [report] if says else [])
         if report.last:
             self._barrier.report(report.partition, report.window, idle=report.idle)
@@ -105,6 +109,9 @@ class ClusterStage:
         self.limits.expire(now_ms)
         for report in reports:
             self._take_accounts(report.watched, window, now_ms)
+            if report.behaviours.account_ids:
+                self._behaviour.put(report.behaviours.table(), report.behaviours.account_ids, window)
+        self._behaviour.sweep(window)
         leads = sorted((lead for report in reports for lead in report.leads), key=lambda lead: lead.link.key)
         for lead in leads:
             self._book.add(lead, window)
@@ -143,11 +150,16 @@ class ClusterStage:
             self._members.forget(self._swept * every - idle, kept=self.clusters.of_account.keys())
 
     def _refresh(self, cluster: Cluster, key: int) -> None:
-        account, row = cluster.accounts[key], self._members.of([key])[0]
+        account = cluster.accounts[key]
+        known = self._members.of([key])
+        row = known[0] if len(known) else next(iter(self._behaviour.row(key)), None)
+        if row is None:
+            return
         account.first_seen_ms = int(row["first_seen_ms"])
         account.requests = int(row["total_requests"])
         account.output_tokens = int(row["total_output_tokens"])
-        account.models = tuple(sorted({*account.models, *self._members.models_of(key)}))
+        if len(known):
+            account.models = tuple(sorted({*account.models, *self._members.models_of(key)}))
 
     def _take_hand_offs(self, window: int, reports: list[LeadReport]) -> list[HandOff]:
         """Take in hand-offs but for those within one organization or one place, whose own affair they are.
@@ -208,6 +220,9 @@ class ClusterStage:
             named = [key in cluster.named for key in going]
             gone = self.clusters.leave(cluster, going)
             left += [account for account, was_named in zip(gone, named, strict=True) if was_named]
+        for cluster in self.clusters.by_id.values():
+            if cluster.kind == "cluster" and cluster.accounts and cluster.strongest().is_alarming and self._naming.name_alike(cluster, window, now_ms):
+                touched.setdefault(cluster.cluster_id, [])
         for cluster_id, left in touched.items():
             cluster = self.clusters.by_id[cluster_id]
             if not cluster.accounts:
@@ -268,6 +283,7 @@ class ClusterStage:
             "book": self._book.snapshot(),
             "members": self._members.snapshot(),
             "rate": self._rate.snapshot(),
+            "behaviour": self._behaviour.snapshot(),
             "calibration": self._calibration.snapshot(),
             "opinion": self._opinion.snapshot(),
             "said": [list(saying) for saying in self._said],
@@ -288,6 +304,7 @@ class ClusterStage:
         self._book.restore(state["book"])
         self._members.restore(state["members"])
         self._rate.restore(state["rate"])
+        self._behaviour.restore(state["behaviour"])
         self._calibration.restore(state["calibration"])
         self._opinion.restore(state["opinion"])
         self._said = [Saying(*saying) for saying in state["said"]]

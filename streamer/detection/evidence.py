@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from streamer.detection.links import Keys, Link, prompt_keys, template_keys
-from streamer.detection.open_window import BY_HASH
+from streamer.detection.behaviour import BEHAVIOUR
+from streamer.detection.links import Keys, Link
 from streamer.detection.profile import MEMBER, ROW, Rows
 
 USE = np.dtype([("owner", "<u4"), ("link", "<u4")])
@@ -22,7 +21,8 @@ class ActiveAccounts(NamedTuple):
     """The accounts that were active in a window, with what they may share.
 
     `rows` are of `profile.ROW`, in the order of `account_ids`; `uses` say which of `links` an account was on; `prompts`
-    say which prompts it sent, when first (ms into the window) and when it was first refused (-1 if it was not).
+    say which prompts it sent, when first (ms into the window) and when it was first refused (-1 if it was not); `behaviour`
+    is of `behaviour.BEHAVIOUR`, of those accounts whose turn it is.
     """
 
     account_ids: list[str]
@@ -31,6 +31,7 @@ class ActiveAccounts(NamedTuple):
     links: list[Link]
     uses: bytes
     prompts: bytes
+    behaviour: bytes = b""
 
     def table(self) -> Rows:
         """Give the rows as a table."""
@@ -103,6 +104,17 @@ class WatchedAccounts(NamedTuple):
         return np.frombuffer(self.rows, dtype=MEMBER)
 
 
+class Behaviours(NamedTuple):
+    """How accounts behave, of those whose turn it is; `rows` are of `behaviour.BEHAVIOUR`."""
+
+    account_ids: list[str]
+    rows: bytes
+
+    def table(self) -> Rows:
+        """Give the rows as a table."""
+        return np.frombuffer(self.rows, dtype=BEHAVIOUR)
+
+
 class Burst(NamedTuple):
     """One account far beyond everybody."""
 
@@ -141,77 +153,4 @@ class LeadReport(NamedTuple):
     idle: bool = False
     last: bool = True
     sayings: list[Saying] = []  # noqa: RUF012
-
-
-def split(report: WindowReport, link_partitions: int, shards: int) -> list[WindowReport]:
-    """Give each link partition what it must see: every row, but of links and prompts its own only.
-
-    Shard `key % shards` belongs to partition `shard % link_partitions`.
-    """
-    if link_partitions == 1:
-        return [report]
-    active = report.active
-    uses = np.frombuffer(active.uses, dtype=USE)
-    prompts = np.frombuffer(active.prompts, dtype=PROMPT)
-    owners = partition_of(np.array([link.key for link in active.links], dtype=np.uint64), shards, link_partitions)
-    of_prompts = partition_of(keys_of(prompts), shards, link_partitions)
-    found = []
-    for target in range(link_partitions):
-        mine = np.flatnonzero(owners == target)
-        place = np.zeros(len(owners), dtype=np.uint32)
-        place[mine] = np.arange(len(mine))
-        used = uses[owners[uses["link"]] == target] if len(uses) else uses
-        kept = used.copy()
-        kept["link"] = place[used["link"]]
-        part = active._replace(
-            links=[active.links[at] for at in mine.tolist()],
-            uses=kept.tobytes(),
-            prompts=prompts[(of_prompts == target).any(axis=1)].tobytes(),
-        )
-        found.append(report._replace(active=part))
-    return found
-
-
-def partition_of(keys: Keys, shards: int, partitions: int) -> npt.NDArray[np.int64]:
-    """Give the link partition that each key belongs to."""
-    return (keys % np.uint64(shards) % np.uint64(partitions)).astype(np.int64)
-
-
-def keys_of(prompts: Rows) -> Keys:
-    """Give the keys of prompts, seven each: six of its template, where it has a hash, and that of the whole."""
-    whole = prompt_keys(prompts["value"])[:, np.newaxis]
-    templates = template_keys(prompts["value"])
-    return np.concatenate((np.where((prompts["kind"] == BY_HASH)[:, np.newaxis], templates, whole), whole), axis=1)
-
-
-def chunk(report: WindowReport, max_rows: int) -> list[WindowReport]:
-    """Cut a report so that no part has more than `max_rows` rows; only the last part is marked last."""
-    active = report.active
-    count = len(active.account_ids)
-    if count <= max_rows:
-        return [report]
-    rows = active.table()
-    uses = np.frombuffer(active.uses, dtype=USE)
-    prompts = np.frombuffer(active.prompts, dtype=PROMPT)
-    parts = []
-    for cut in range(0, count, max_rows):
-        end = min(cut + max_rows, count)
-        part_uses, part_prompts = (of[(of["owner"] >= cut) & (of["owner"] < end)].copy() for of in (uses, prompts))
-        part_uses["owner"] -= cut
-        part_prompts["owner"] -= cut
-        used = np.unique(part_uses["link"])
-        part_uses["link"] = np.searchsorted(used, part_uses["link"])
-        models = np.unique(rows["model"][cut:end])
-        part_rows = rows[cut:end].copy()
-        part_rows["model"] = np.searchsorted(models, part_rows["model"])
-        part = ActiveAccounts(
-            active.account_ids[cut:end],
-            part_rows.tobytes(),
-            [active.models[at] for at in models.tolist()],
-            [active.links[at] for at in used.tolist()],
-            part_uses.tobytes(),
-            part_prompts.tobytes(),
-        )
-        parts.append(report._replace(active=part, summary=b"", idle=False, last=False))
-    parts[-1] = parts[-1]._replace(summary=report.summary, idle=report.idle, last=report.last)
-    return parts
+    behaviours: Behaviours = Behaviours([], b"")

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from streamer.detection.evidence import PROMPT, USE, ActiveAccounts, keys_of
+from streamer.detection.behaviour import BEHAVIOUR
+from streamer.detection.evidence import PROMPT, USE, ActiveAccounts
 from streamer.detection.links import TEMPLATE, TEMPLATE_KEYS, Keys, Link
 from streamer.detection.open_window import BY_HASH
 from streamer.detection.profile import ROW, Rows
+from streamer.detection.report_parts import keys_of
 
 
 class Gathering:
@@ -44,6 +46,9 @@ class Gathering:
             asked["owner"] = place[asked["owner"] + begin]
             uses.append(used)
             prompts.append(asked)
+        told = [np.frombuffer(part.behaviour, dtype=BEHAVIOUR) for part in parts]
+        behaviour = np.concatenate(told) if told else np.zeros(0, dtype=BEHAVIOUR)
+        self.behaviour: Rows = behaviour[np.unique(behaviour["key"], return_index=True)[1]]
         used = np.concatenate(uses)
         of_links = np.array([link.key for link in self._links], dtype=np.uint64)[used["link"]]
         by_owner = np.lexsort((of_links, used["owner"]))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from streamer.detection.account_learning import Segments
+from streamer.detection.account_learning import Origins, Segments
 from streamer.detection.evidence import PROMPT, USE
 from streamer.detection.links import Identity, Link, links_of, stable_key
 from streamer.detection.open_window import BY_SHAPE, NO_PROMPT, Columns, Ints
@@ -16,6 +16,7 @@ from streamer.detection.profile import Rows
 MAX_PROMPTS = 256
 MAX_IDENTITIES = 32
 CACHE = 50_000
+ADDRESS = 1
 
 
 class _Facts(NamedTuple):
@@ -26,6 +27,7 @@ class _Facts(NamedTuple):
     organization: int
     created_ms: int
     place: tuple[int, int, int]
+    prompted: bool
     links: Ints
 
 
@@ -41,6 +43,7 @@ class Who(NamedTuple):
     created_ms: Ints
     links: list[Link]
     uses: Rows
+    origins: Origins
 
 
 class Identities:
@@ -67,6 +70,7 @@ class Identities:
                 stable_key("address", identity.client_ip) if identity.client_ip else 0,
                 stable_key("payment", identity.payment_fingerprint) if identity.payment_fingerprint else 0,
             ),
+            bool(identity.system_prompt_hash),
             np.array(links, dtype=np.int64),
         )
 
@@ -111,6 +115,7 @@ class Identities:
             np.where(earliest == np.iinfo(np.int64).max, 0, earliest),
             links,
             uses,
+            _origins(owner, place[:, ADDRESS], facts),
         )
 
     def _uses(self, owner: Ints, said: Ints, facts: list[_Facts]) -> tuple[list[Link], Rows]:
@@ -122,6 +127,16 @@ class Identities:
         uses = np.empty(len(pairs), dtype=USE)
         uses["owner"], uses["link"] = np.divmod(pairs, max(1, len(used)))
         return [self._links[number] for number in used.tolist()], uses
+
+
+def _origins(owner: Ints, address: Ints, facts: list[_Facts]) -> Origins:
+    told = np.flatnonzero(address)
+    by_address = told[np.lexsort((address[told], owner[told]))]
+    owner, address = owner[by_address], address[by_address]
+    fresh = np.ones(len(owner), dtype=np.bool_)
+    fresh[1:] = (owner[1:] != owner[:-1]) | (address[1:] != address[:-1])
+    prompted = np.array([fact.prompted for fact in facts], dtype=np.int64)
+    return Origins(owner[fresh], address[fresh], prompted)
 
 
 def models_of(seen: Columns, cut: Segments) -> tuple[Ints, list[tuple[str, ...]]]:

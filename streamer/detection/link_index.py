@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from streamer.detection.evidence import partition_of
 from streamer.detection.gathering import Gathering
 from streamer.detection.links import Link
 from streamer.detection.population import Reference
+from streamer.detection.report_parts import partition_of
 from streamer.detection.settings import HOUR_S, DetectionSettings
 from streamer.detection.sightings import Sightings
 

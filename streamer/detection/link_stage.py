@@ -11,6 +11,7 @@ from streamer.detection.account_learning import log_steps
 from streamer.detection.evidence import (
     CELL,
     ActiveAccounts,
+    Behaviours,
     Burst,
     EvidenceItem,
     HandOff,
@@ -29,10 +30,11 @@ from streamer.detection.member_table import MemberTable, members_of
 from streamer.detection.plain_reports import active_from
 from streamer.detection.population import POOLED, SURPRISE_BINS_PER_UNIT, Population, Reference
 from streamer.detection.profile import BINS, BUCKETS, Feature
+from streamer.detection.report_parts import partition_of
 from streamer.detection.settings import HOUR_S, DetectionSettings
 from streamer.detection.window import Barrier
 
-FORMAT = 2
+FORMAT = 3
 SWEEP_S = 6 * HOUR_S
 _REFUSED = ((POOLED * Feature.COUNT + Feature.REFUSED) * BUCKETS) * BINS
 
@@ -138,6 +140,7 @@ class LinkStage:
             tests,
             refused,
             reference.accounts,
+            behaviours=self._behaviours(gathered),
         )
 
     def _remember(self, gathered: Gathering, keys: set[int], reference: Reference, window: int) -> None:
@@ -182,6 +185,13 @@ class LinkStage:
         models: dict[tuple[str, ...], int] = {}
         rows["model"] = [models.setdefault(self._members.models_of(key), len(models)) for key in known]
         return WatchedAccounts([self._members.name(key) for key in known], rows.tobytes(), list(models))
+
+    def _behaviours(self, gathered: Gathering) -> Behaviours:
+        """Pass on how accounts of this partition's shards behave."""
+        rows = gathered.behaviour
+        rows = rows[partition_of(rows["key"], self.settings.link.shards, self.partitions) == self.partition]
+        places = np.searchsorted(gathered.account_keys, rows["key"])
+        return Behaviours([gathered.account_ids[at] for at in places.tolist()], rows.tobytes())
 
     def _judge_account(self, row: Any, reference: Reference) -> Burst | None:  # noqa: ANN401 - one row of a table
         """One account hammering: far beyond its own habit, and far beyond what anyone did in the reference."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from streamer.detection.evidence import (
     ActiveAccounts,
+    Behaviours,
     Burst,
     EvidenceItem,
     HandOff,
@@ -19,13 +20,13 @@ from streamer.detection.links import Link
 
 def active_from(plain: list[Any]) -> ActiveAccounts:
     """Make the active accounts of a report from their plain form."""
-    ids, rows, models, links, uses, prompts = plain
-    return ActiveAccounts(ids, rows, [tuple(names) for names in models], [Link(*link) for link in links], uses, prompts)
+    ids, rows, models, links, uses, prompts, behaviour = plain
+    return ActiveAccounts(ids, rows, [tuple(names) for names in models], [Link(*link) for link in links], uses, prompts, behaviour)
 
 
 def report_from(plain: list[Any]) -> LeadReport:
     """Make a report from its plain form."""
-    partition, window, leads, hand_offs, watched, bursts, tests, refused, accounts, idle, last, said = plain
+    partition, window, leads, hand_offs, watched, bursts, tests, refused, accounts, idle, last, said, behaves = plain
     ids, rows, models = watched
     return LeadReport(
         partition,
@@ -40,4 +41,5 @@ def report_from(plain: list[Any]) -> LeadReport:
         idle,
         last,
         [Saying(*saying) for saying in said],
+        Behaviours(*behaves),
     )

@@ -12,6 +12,7 @@ from streamer.detection.evidence import HandOff, Lead
 from streamer.detection.group import judge, strangers, typicality
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.links import BINDING, Link
+from streamer.detection.naming import Naming
 from streamer.detection.opinion import Opinion
 from streamer.detection.settings import HOUR_S, DetectionSettings
 from streamer.detection.union import PASSER_SUPPORT, Grower, Union
@@ -37,9 +38,10 @@ class Seed(NamedTuple):
 class Search:
     """Chooses seeds and judges what grows from them; an account that was just looked at rests for an hour."""
 
-    def __init__(self, settings: DetectionSettings, opinion: Opinion) -> None:
+    def __init__(self, settings: DetectionSettings, opinion: Opinion, naming: Naming) -> None:
         self._settings = settings
         self._opinion = opinion
+        self._naming = naming
         self._rest_windows = settings.window.windows(REST_S)
         self.looked: dict[int, int] = {}
 
@@ -70,7 +72,7 @@ class Search:
                 for one, other in pairs
             ]
         found += [
-            Seed(f"{AGAIN}|{cluster.cluster_id}", frozenset(cluster.accounts), (), 0.0, urgent=False)
+            Seed(f"{AGAIN}|{cluster.cluster_id}", cluster.held(), (), 0.0, urgent=False)
             for cluster in clusters.by_id.values()
             if cluster.kind == "cluster" and cluster.strongest().is_alarming
         ]
@@ -104,7 +106,7 @@ class Search:
         if name is None or 2 * overlap[name] < len(seed.keys):
             return seed.keys, list(seed.links)
         cluster = clusters.by_id[name]
-        return frozenset(cluster.accounts), list(cluster.links.values())
+        return cluster.held() | (seed.keys & cluster.accounts.keys()), list(cluster.links.values())
 
     def _judge(self, seed: Seed, union: Union, window: int) -> Suspect | None:
         settings = self._settings.group
@@ -118,10 +120,11 @@ class Search:
         held = [union.support.get(key, 0) for key in keys]
         # Who has one attribute in common with a union that has more in common is a bystander.
         needed = min(PASSER_SUPPORT, sorted(held)[len(held) // 2])
+        bystanders = self._naming.bystanders(keys, window)
         candidates = {
             key: round(score, 4)
             for key, score, ties in zip(keys, fit, held, strict=True)
-            if score > 0 and ties >= needed
+            if score > 0 and ties >= needed and key not in bystanders
         }
         if len(candidates) < settings.min_accounts:
             return None

@@ -116,6 +116,26 @@ class CalibrationSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LikenessSettings:
+    """Naming by behaviour: who behaves as a cluster does and as nobody did before it.
+
+    `error_ratio` is how many of those named may be honest; behaviour is known of `max_accounts` at most.
+    """
+
+    error_ratio: float = 0.01
+    new_error_ratio: float = 0.1
+    min_requests: int = 15
+    min_known: int = 12
+    max_ratio: float = 4.0
+    every_s: int = 3 * HOUR_S
+    confirm_after_s: int = 5 * HOUR_S
+    memory_s: int = 2 * DAY_S
+    sample_days: int = 10
+    sample_accounts: int = 4096
+    max_accounts: int = 200_000
+
+
+@dataclass(frozen=True, slots=True)
 class AlertSettings:
     """The false alarms a day that each severity may cost, and the life of an alert."""
 
@@ -165,5 +185,6 @@ class DetectionSettings:
     link: LinkSettings = field(default_factory=LinkSettings)
     group: GroupSettings = field(default_factory=GroupSettings)
     calibration: CalibrationSettings = field(default_factory=CalibrationSettings)
+    likeness: LikenessSettings = field(default_factory=LikenessSettings)
     alert: AlertSettings = field(default_factory=AlertSettings)
     limit: LimitSettings = field(default_factory=LimitSettings)

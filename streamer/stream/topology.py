@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from streamer.detection.account_stage import AccountStage
 from streamer.detection.cluster_stage import ClusterStage
-from streamer.detection.evidence import LeadReport, WindowReport, chunk, split
+from streamer.detection.evidence import LeadReport, WindowReport
+from streamer.detection.report_parts import chunk, chunk_leads, split
 from streamer.detection.link_stage import LinkStage
 from streamer.sinks.encode import RecordTopics, message
 from streamer.sources.decode import Decoder
@@ -125,7 +126,8 @@ class Topology:
 
     def route_suspects(self, reports: list[LeadReport]) -> list[Outgoing]:
         """Give the cluster stage what became of windows."""
-        return [Outgoing(self.config.kafka.topics.suspects, None, value, 0) for value in pack_reports(reports)]
+        parts = [part for report in reports for part in chunk_leads(report, MAX_ROWS)]
+        return [Outgoing(self.config.kafka.topics.suspects, None, value, 0) for value in pack_reports(parts)]
 
     def route_decisions(self, decisions: list[Decision]) -> list[Outgoing]:
         """Give the records of the contract."""

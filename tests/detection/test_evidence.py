@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.detection.evidence import NOBODY, PROMPT, WindowReport, chunk, keys_of, split
+from streamer.detection.evidence import NOBODY, PROMPT, WindowReport
+from streamer.detection.report_parts import chunk, keys_of, split
 from streamer.detection.gathering import Gathering
 from streamer.detection.open_window import BY_HASH, BY_SHAPE
 from tests.detection.handmade import START_WINDOW, Prompt, active_of, cells, rows_of, told

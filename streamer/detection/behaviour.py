@@ -1,0 +1,82 @@
+"""How an account behaves, as one row of numbers: what it asks for, how long, how often, from where."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from streamer.detection.account_book import CAPABILITIES, LANGUAGES, Accounts
+from streamer.detection.account_learning import MEAN, SQUARES, Floats, N, concentration
+from streamer.detection.open_window import Ints
+from streamer.detection.profile import Rows
+from streamer.detection.settings import HOUR_S
+
+NUMBERS: Final = (
+    "volume",
+    "hours",
+    "concentration",
+    "gap",
+    "gap_spread",
+    "output",
+    "output_spread",
+    "input",
+    "input_spread",
+    "limit",
+    "limit_spread",
+    "follow",
+    "moves",
+    "prompted",
+    "age",
+)
+WIDTH: Final = CAPABILITIES + LANGUAGES + len(NUMBERS)
+# A row is told four times a day, and of accounts that asked often enough to show a habit.
+TOLD_EVERY_MS = 6 * HOUR_S * 1000
+MIN_REQUESTS = 5
+_LARGEST = 6e4
+BEHAVIOUR = np.dtype([("key", "<u8"), ("first_seen_ms", "<i8"), ("total_requests", "<i8"), ("total_output_tokens", "<i8"), ("values", "<f2", (WIDTH,))])
+
+
+def due(state: Accounts, start_ms: int) -> Ints:
+    """Say which accounts are to be told of in a window that began at `start_ms`; each has its own hours of the day."""
+    stretch = (start_ms + (state["key"] % np.uint64(TOLD_EVERY_MS)).astype(np.int64)) // TOLD_EVERY_MS
+    found: Ints = (stretch > state["told_stretch"]) & (state["requests"] >= MIN_REQUESTS)
+    state["told_stretch"] = np.where(found, stretch, state["told_stretch"])
+    return found
+
+
+def behaviour_of(state: Accounts, end_ms: int, created_ms: Ints) -> Rows:
+    """Describe accounts at the end of a window; NaN where a gateway does not tell."""
+    rows = np.zeros(len(state), dtype=BEHAVIOUR)
+    rows["key"], rows["first_seen_ms"] = state["key"], state["first_ms"]
+    rows["total_requests"], rows["total_output_tokens"] = state["requests"], state["output_tokens"]
+    known_ms = np.where(created_ms > 0, np.minimum(created_ms, state["first_ms"]), state["first_ms"])
+    hours = state["hours"]
+    total = hours.sum(axis=1, dtype=np.int64)
+    numbers = (
+        np.log2(1.0 + total),
+        (hours > 0).sum(axis=1) / np.maximum(1, np.minimum(24, total)),
+        concentration(hours > 0),
+        *_mean_and_spread(state["gaps"]),
+        *_mean_and_spread(state["output"]),
+        *_mean_and_spread(state["input"]),
+        *_mean_and_spread(state["greed"]),
+        *(np.where(state[name][:, N] > 0, state[name][:, MEAN], np.nan) for name in ("follow", "moves", "prompted")),
+        np.log2(1.0 + np.maximum(0, end_ms - known_ms) / (HOUR_S * 1000)),
+    )
+    values = np.concatenate(
+        (_shares(state["capability_mix"]), _shares(state["language_mix"]), np.stack(numbers, axis=1)), axis=1
+    )
+    rows["values"] = np.clip(values, -_LARGEST, _LARGEST)
+    return rows
+
+
+def _mean_and_spread(held: Floats) -> tuple[Floats, Floats]:
+    known = held[:, N] > 0
+    spread = np.sqrt(np.maximum(0.0, held[:, SQUARES]) / np.maximum(held[:, N], 1e-9))
+    return np.where(known, held[:, MEAN], np.nan), np.where(known, spread, np.nan)
+
+
+def _shares(mix: Floats) -> Floats:
+    total = mix.sum(axis=1, keepdims=True, dtype=np.float64)
+    return np.where(total > 0, mix / np.maximum(total, 1e-9), np.nan)

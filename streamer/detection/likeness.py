@@ -1,0 +1,120 @@
+"""Who behaves as the accounts of a cluster do, and as nobody else does.
+
+Some accounts of a campaign share nothing with the others and were never caught passing a request on. What gives them
+away is that they are driven by one program: all that is known of how they behave lies where the cluster's lies. Both
+the cluster and the population are taken for normal distributions in the population's normal scores, with covariances
+shrunk towards their diagonals (regularized discriminant analysis: Friedman 1989). The ratio of their densities is only
+an order: how many honest accounts reach a ratio is counted in a sample from before the cluster began.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import linalg, special
+
+from streamer.detection.calibration import tail
+from streamer.detection.settings import LikenessSettings
+
+Floats = npt.NDArray[np.float64]
+LEAST_VARIANCE = 0.06
+OWN_SHRINKAGE, OTHERS_SHRINKAGE = 0.7, 0.05
+TAIL_ACCOUNTS = 20
+MIN_EXCESS = 0.5
+
+
+class Scale:
+    """Turns values into normal scores against a population: columns side by side, unknown values in the middle."""
+
+    def __init__(self, population: npt.NDArray[np.float16]) -> None:
+        columns = np.sort(population.astype(np.float64), axis=0)  # unknown values come last
+        known = (~np.isnan(columns)).sum(axis=0)
+        self._columns = [columns[:count, at] for at, count in enumerate(known.tolist())]
+
+    def scores(self, values: npt.NDArray[np.float16]) -> Floats:
+        """Give the normal score of each value's middle rank."""
+        found = np.zeros(values.shape)
+        for at, column in enumerate(self._columns):
+            if len(column):
+                place = values[:, at].astype(np.float64)
+                middle = (np.searchsorted(column, place, "left") + np.searchsorted(column, place, "right")) / 2
+                known = ~np.isnan(place)
+                found[known, at] = special.ndtri((middle[known] + 0.5) / (len(column) + 1))
+        return found
+
+
+class _Normal(NamedTuple):
+    """A normal distribution."""
+
+    mean: Floats
+    root: Floats
+
+    def log_density(self, values: Floats) -> Floats:
+        away = linalg.solve_triangular(self.root, (values - self.mean).T, lower=True)
+        found: Floats = -0.5 * (away * away).sum(axis=0) - np.log(np.diag(self.root)).sum()
+        return found
+
+
+def _fit(values: Floats, shrinkage: float) -> _Normal:
+    covariance = np.cov(values.T)
+    own = np.diag(np.maximum(np.diag(covariance), LEAST_VARIANCE))
+    root = np.linalg.cholesky((1 - shrinkage) * covariance + shrinkage * own + 1e-3 * np.eye(len(own)))
+    return _Normal(values.mean(axis=0), root)
+
+
+class Backdrop:
+    """How the population behaved on some days: what a cluster's behaviour is set off against."""
+
+    def __init__(self, sample: npt.NDArray[np.float16], days: int) -> None:
+        self.days = days
+        self.accounts = len(sample) / max(1, days)
+        self.scale = Scale(sample)
+        self.scores = self.scale.scores(sample)
+        self.normal = _fit(self.scores, OTHERS_SHRINKAGE)
+
+
+class Likeness:
+    """How much more an account's behaviour is that of some members than the population's."""
+
+    def __init__(self, members: npt.NDArray[np.float16], backdrop: Backdrop) -> None:
+        self._backdrop = backdrop
+        self._own = _fit(backdrop.scale.scores(members), OWN_SHRINKAGE)
+
+    def ratios(self, values: npt.NDArray[np.float16]) -> Floats:
+        """Give the logarithm of the ratio of densities of each row; above 0 it is rather a member's."""
+        return self._of(self._backdrop.scale.scores(values))
+
+    def _of(self, scores: Floats) -> Floats:
+        return self._own.log_density(scores) - self._backdrop.normal.log_density(scores)
+
+    def alike(self, values: npt.NDArray[np.float16], known: int, settings: LikenessSettings) -> list[int]:
+        """Give which of some accounts may be named beside `known` members, the likest first.
+
+        How many of them are honest is told by how many were as like before: no more than `new_error_ratio` of them, and
+        `error_ratio` of all.
+        """
+        days = self._backdrop.days
+        highest = heapq.nlargest(TAIL_ACCOUNTS * days + 1, self._of(self._backdrop.scores).tolist())
+        ratios = self.ratios(values)
+        order = np.argsort(-ratios, kind="stable").tolist()
+        scale = max(1.0, len(values) / max(1.0, self._backdrop.accounts)) / days
+        last = 0
+        for count, at in enumerate(order, 1):
+            if ratios[at] < highest[-1]:
+                break
+            expected = scale * tail(highest, float(ratios[at]), MIN_EXCESS)
+            if expected <= min(settings.error_ratio * (known + count), settings.new_error_ratio * count):
+                last = count
+        return order[:last]
+
+
+def strange(values: npt.NDArray[np.float16], backdrop: Backdrop) -> Floats:
+    """Give how like the others of its own group each row is, as `Likeness.ratios`: each half is judged by the other."""
+    found = np.zeros(len(values))
+    for half in (0, 1):
+        judged, by = np.arange(half, len(values), 2), np.arange(1 - half, len(values), 2)
+        found[judged] = Likeness(values[by], backdrop).ratios(values[judged])
+    return found

@@ -1,0 +1,77 @@
+"""Names accounts that nothing ties to a cluster but that they behave as its accounts do, and turns bystanders away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from streamer.detection.behaviour_table import BehaviourTable
+from streamer.detection.cluster import Cluster, ClusterAccount
+from streamer.detection.clusters import Clusters
+from streamer.detection.likeness import Backdrop, Likeness, strange
+from streamer.detection.settings import DAY_S, DetectionSettings
+
+MIN_SAMPLE = 500
+# Of two who are tied, one is believed a member until its behaviour says otherwise by this much (natural logarithm).
+STRANGE = -3.0
+
+
+class Naming:
+    """Compares all accounts with each cluster that alarms, a few times a day."""
+
+    def __init__(self, settings: DetectionSettings, table: BehaviourTable, clusters: Clusters) -> None:
+        self._settings = settings.likeness
+        self._table = table
+        self._clusters = clusters
+        window = settings.window
+        self._day, self._every = window.windows(DAY_S), window.windows(settings.likeness.every_s)
+        self._confirm = window.windows(settings.likeness.confirm_after_s)
+        self._fresh = window.windows(settings.likeness.memory_s)
+        self._backdrops: dict[int, Backdrop | None] = {}
+
+    def name_alike(self, cluster: Cluster, window: int, now_ms: int) -> list[int]:
+        """Add to a cluster those that were as like it at least `confirm_after_s` ago; give them, if it is time."""
+        if window - cluster.compared_window < self._every:
+            return []
+        cluster.compared_window = window
+        alike = self._alike(cluster, window)
+        since = {key: cluster.alike_since.get(key, window) for key in alike}
+        held = len(cluster.held())
+        room = int(self._settings.max_ratio * held) - (len(cluster.accounts) - held)
+        found = [key for key in alike if since[key] <= window - self._confirm][: max(0, room)]
+        for key in found:
+            del since[key]
+            cluster.accounts[key] = ClusterAccount(self._table.name(key), now_ms, 0.0, by_likeness=True)
+            self._clusters.of_account[key] = cluster.cluster_id
+        cluster.alike_since = since
+        return found
+
+    def _alike(self, cluster: Cluster, window: int) -> list[int]:
+        held = self._known(cluster.held(), window)
+        backdrop = self._backdrop(cluster.first_window - self._day)
+        if backdrop is None or len(held) < self._settings.min_known:
+            return []
+        keys = [key for key in self._table.lately(window - self._day) if key not in self._clusters.of_account]
+        keys = [key for key in keys if self._table.requests(key) >= self._settings.min_requests]
+        model = Likeness(self._table.of(held), backdrop)
+        return [keys[at] for at in model.alike(self._table.of(keys), len(cluster.accounts), self._settings)]
+
+    def bystanders(self, keys: Iterable[int], window: int) -> set[int]:
+        """Give those of a group that behave as the population does and not as the rest of the group."""
+        known = self._known(keys, window)
+        backdrop = self._backdrop(window - self._day)
+        if backdrop is None or len(known) < 2 * self._settings.min_known:
+            return set()
+        ratios = strange(self._table.of(known), backdrop).tolist()
+        return {key for key, ratio in zip(known, ratios, strict=True) if ratio < STRANGE}
+
+    def _known(self, keys: Iterable[int], window: int) -> list[int]:
+        return sorted(key for key in keys if self._table.told_since(key, window - self._fresh))
+
+    def _backdrop(self, before_window: int) -> Backdrop | None:
+        """Give the population as it was on the days before a window; drawn once a day."""
+        day = before_window // self._day
+        if day not in self._backdrops:
+            self._backdrops = dict(list(self._backdrops.items())[-7:])
+            sample, days = self._table.sample(day * self._day, self._clusters.of_account)
+            self._backdrops[day] = Backdrop(sample, days) if len(sample) >= MIN_SAMPLE else None
+        return self._backdrops[day]

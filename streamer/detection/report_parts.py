@@ -1,0 +1,127 @@
+"""Reports cut up: each link partition gets what it must see, and no message is larger than a topic takes."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+
+from streamer.detection.behaviour import BEHAVIOUR
+from streamer.detection.evidence import (
+    PROMPT,
+    USE,
+    ActiveAccounts,
+    Behaviours,
+    LeadReport,
+    WatchedAccounts,
+    WindowReport,
+)
+from streamer.detection.links import Keys, prompt_keys, template_keys
+from streamer.detection.open_window import BY_HASH
+from streamer.detection.profile import Rows
+
+
+def split(report: WindowReport, link_partitions: int, shards: int) -> list[WindowReport]:
+    """Give each link partition what it must see: every row, but of links, prompts and behaviour its own only.
+
+    Shard `key % shards` belongs to partition `shard % link_partitions`.
+    """
+    if link_partitions == 1:
+        return [report]
+    active = report.active
+    uses = np.frombuffer(active.uses, dtype=USE)
+    prompts = np.frombuffer(active.prompts, dtype=PROMPT)
+    owners = partition_of(np.array([link.key for link in active.links], dtype=np.uint64), shards, link_partitions)
+    of_prompts = partition_of(keys_of(prompts), shards, link_partitions)
+    behaviour = np.frombuffer(active.behaviour, dtype=BEHAVIOUR)
+    of_behaviour = partition_of(behaviour["key"], shards, link_partitions)
+    found = []
+    for target in range(link_partitions):
+        mine = np.flatnonzero(owners == target)
+        place = np.zeros(len(owners), dtype=np.uint32)
+        place[mine] = np.arange(len(mine))
+        used = uses[owners[uses["link"]] == target] if len(uses) else uses
+        kept = used.copy()
+        kept["link"] = place[used["link"]]
+        part = active._replace(
+            links=[active.links[at] for at in mine.tolist()],
+            uses=kept.tobytes(),
+            prompts=prompts[(of_prompts == target).any(axis=1)].tobytes(),
+            behaviour=behaviour[of_behaviour == target].tobytes(),
+        )
+        found.append(report._replace(active=part))
+    return found
+
+
+def partition_of(keys: Keys, shards: int, partitions: int) -> npt.NDArray[np.int64]:
+    """Give the link partition that each key belongs to."""
+    return (keys % np.uint64(shards) % np.uint64(partitions)).astype(np.int64)
+
+
+def keys_of(prompts: Rows) -> Keys:
+    """Give the keys of prompts, seven each: six of its template, where it has a hash, and that of the whole."""
+    whole = prompt_keys(prompts["value"])[:, np.newaxis]
+    templates = template_keys(prompts["value"])
+    return np.concatenate((np.where((prompts["kind"] == BY_HASH)[:, np.newaxis], templates, whole), whole), axis=1)
+
+
+def chunk(report: WindowReport, max_rows: int) -> list[WindowReport]:
+    """Cut a report so that no part has more than `max_rows` rows; only the last part is marked last."""
+    active = report.active
+    count = len(active.account_ids)
+    if count <= max_rows:
+        return [report]
+    rows = active.table()
+    uses = np.frombuffer(active.uses, dtype=USE)
+    prompts = np.frombuffer(active.prompts, dtype=PROMPT)
+    behaviour = np.frombuffer(active.behaviour, dtype=BEHAVIOUR)
+    parts = []
+    for cut in range(0, count, max_rows):
+        end = min(cut + max_rows, count)
+        part_uses, part_prompts = (of[(of["owner"] >= cut) & (of["owner"] < end)].copy() for of in (uses, prompts))
+        part_uses["owner"] -= cut
+        part_prompts["owner"] -= cut
+        used = np.unique(part_uses["link"])
+        part_uses["link"] = np.searchsorted(used, part_uses["link"])
+        models = np.unique(rows["model"][cut:end])
+        part_rows = rows[cut:end].copy()
+        part_rows["model"] = np.searchsorted(models, part_rows["model"])
+        part = ActiveAccounts(
+            active.account_ids[cut:end],
+            part_rows.tobytes(),
+            [active.models[at] for at in models.tolist()],
+            [active.links[at] for at in used.tolist()],
+            part_uses.tobytes(),
+            part_prompts.tobytes(),
+            behaviour[np.isin(behaviour["key"], part_rows["key"])].tobytes(),
+        )
+        parts.append(report._replace(active=part, summary=b"", idle=False, last=False))
+    parts[-1] = parts[-1]._replace(summary=report.summary, idle=report.idle, last=report.last)
+    return parts
+
+
+def chunk_leads(report: LeadReport, max_rows: int) -> list[LeadReport]:
+    """Cut a report so that no part tells of more than `max_rows` accounts; only the last part is marked last.
+
+    Leads are cut by their members; one lead is never cut.
+    """
+    parts = [LeadReport(report.partition, report.window, watched=part) for part in _watched(report.watched, max_rows)]
+    ids, behaviour = report.behaviours.account_ids, report.behaviours.table()
+    for cut in range(0, len(ids), max_rows):
+        told = Behaviours(ids[cut : cut + max_rows], behaviour[cut : cut + max_rows].tobytes())
+        parts.append(LeadReport(report.partition, report.window, behaviours=told))
+    leads = iter(report.leads)
+    while batch := list(islice(leads, max_rows // 16)):
+        parts.append(LeadReport(report.partition, report.window, leads=batch))
+    whole = len(report.watched.account_ids) + len(ids) + 16 * len(report.leads)
+    if whole <= max_rows:
+        return [report]
+    rest = report._replace(leads=[], watched=WatchedAccounts([], b"", []), behaviours=Behaviours([], b""))
+    return [*(part._replace(last=False) for part in parts), rest]
+
+
+def _watched(watched: WatchedAccounts, max_rows: int) -> list[WatchedAccounts]:
+    rows, ids = watched.table(), watched.account_ids
+    cuts = range(0, len(ids), max_rows)
+    return [WatchedAccounts(ids[at : at + max_rows], rows[at : at + max_rows].tobytes(), watched.models) for at in cuts]
