@@ -22,6 +22,7 @@ from streamer.detection.settings import LikenessSettings
 Floats = npt.NDArray[np.float64]
 LEAST_VARIANCE = 0.06
 OWN_SHRINKAGE, OTHERS_SHRINKAGE = 0.7, 0.05
+FOLDS = 4
 TAIL_ACCOUNTS = 20
 MIN_EXCESS = 0.5
 
@@ -112,9 +113,9 @@ class Likeness:
 
 
 def strange(values: npt.NDArray[np.float16], backdrop: Backdrop) -> Floats:
-    """Give how like the others of its own group each row is, as `Likeness.ratios`: each half is judged by the other."""
+    """Give how like the others of its own group each row is, as `Likeness.ratios`: each part is judged by the rest."""
     found = np.zeros(len(values))
-    for half in (0, 1):
-        judged, by = np.arange(half, len(values), 2), np.arange(1 - half, len(values), 2)
-        found[judged] = Likeness(values[by], backdrop).ratios(values[judged])
+    fold = np.arange(len(values)) % FOLDS
+    for part in range(FOLDS):
+        found[fold == part] = Likeness(values[fold != part], backdrop).ratios(values[fold == part])
     return found

@@ -11,8 +11,9 @@ from streamer.detection.likeness import Backdrop, Likeness, strange
 from streamer.detection.settings import DAY_S, DetectionSettings
 
 MIN_SAMPLE = 500
+MIN_COMPARED = 24
 # Of two who are tied, one is believed a member until its behaviour says otherwise by this much (natural logarithm).
-STRANGE = -3.0
+STRANGE = -10.0
 
 
 class Naming:
@@ -56,10 +57,10 @@ class Naming:
         return [keys[at] for at in model.alike(self._table.of(keys), len(cluster.accounts), self._settings)]
 
     def bystanders(self, keys: Iterable[int], window: int) -> set[int]:
-        """Give those of a group that behave as the population does and not as the rest of the group."""
+        """Give those of a group that behave as the population does and not as the rest of it; none of a small group."""
         known = self._known(keys, window)
         backdrop = self._backdrop(window - self._day)
-        if backdrop is None or len(known) < 2 * self._settings.min_known:
+        if backdrop is None or len(known) < MIN_COMPARED:
             return set()
         ratios = strange(self._table.of(known), backdrop).tolist()
         return {key for key, ratio in zip(known, ratios, strict=True) if ratio < STRANGE}

@@ -118,9 +118,9 @@ class Search:
         fit = typicality(table, union.core).tolist()
         keys = table.rows["key"].tolist()
         held = [union.support.get(key, 0) for key in keys]
+        bystanders = self._naming.bystanders(keys, window)
         # Who has one attribute in common with a union that has more in common is a bystander.
         needed = min(PASSER_SUPPORT, sorted(held)[len(held) // 2])
-        bystanders = self._naming.bystanders(keys, window)
         candidates = {
             key: round(score, 4)
             for key, score, ties in zip(keys, fit, held, strict=True)
