@@ -119,7 +119,7 @@ class ClusterStage:
         self._book.forget(window)
         self._forget_accounts(window)
         grower = Grower(self.settings, self._book, self._members, self._rate, window)
-        seeds = self._search.seeds(leads, hand_offs, self._book, self.clusters)
+        seeds = self._search.seeds(leads, hand_offs, self._book, self.clusters, window)
         suspects, tests = self._search.look(seeds, self.clusters, grower, window)
         suspects += [self._lone(burst, window) for report in reports for burst in report.bursts]
         self._count_tests(window, tests + sum(report.tests for report in reports))
@@ -208,7 +208,7 @@ class ClusterStage:
             if severity is None or (claimed.kind == "cluster" and len(claimed.evidence) < MIN_FAMILIES):
                 continue
             names = {key: self._members.name(key) for key in claimed.candidates}
-            placed = self.clusters.place(claimed, names, now_ms)
+            placed = self.clusters.place(claimed, names, now_ms, self._naming.are_one_kind)
             if placed is None:
                 continue
             cluster, _, absorbed = placed

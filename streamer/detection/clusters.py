@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from streamer.detection.cluster import Cluster, ClusterAccount, Suspect
 from streamer.detection.links import stable_key
 from streamer.detection.settings import AlertSettings
+
+
+Alike = Callable[[Iterable[int], Iterable[int], int], bool]
 
 
 class Placement(NamedTuple):
@@ -29,14 +32,16 @@ class Clusters:
         self.of_account: dict[int, str] = {}
         self._singles: dict[int, str] = {}
 
-    def place(self, suspect: Suspect, names: dict[int, str], now_ms: int) -> Placement | None:
+    def place(self, suspect: Suspect, names: dict[int, str], now_ms: int, alike: Alike) -> Placement | None:
         """Put a suspect where it belongs: into the clusters it overlaps, which become one, or into one of its own.
+
+        Clusters that are not `alike` stay apart.
 
         None where it overlaps none enough and is nothing of its own.
         """
         if suspect.kind == "account":
             return self._single(suspect, names, now_ms)
-        found = self._overlapping(suspect)
+        found = self._of_one_kind(self._overlapping(suspect), suspect, alike)
         if not found and self._is_nothing_new(suspect):
             return None
         absorbed: list[Cluster] = []
@@ -89,6 +94,18 @@ class Clusters:
         if not found and 2 * counts.total() > size:
             found = [self.by_id[max(counts, key=lambda name: (counts[name], name))]]
         return sorted(found, key=lambda cluster: (cluster.first_window, cluster.cluster_id))
+
+    def _of_one_kind(self, found: list[Cluster], suspect: Suspect, alike: Alike) -> list[Cluster]:
+        """Leave out clusters that behave otherwise than the one that has the most of a suspect."""
+        if len(found) < 2:  # noqa: PLR2004 - a pair
+            return found
+        counts = self.overlap(suspect.keys)
+        main = max(found, key=lambda cluster: (counts[cluster.cluster_id], cluster.cluster_id))
+
+        def joins(cluster: Cluster) -> bool:
+            return cluster is main or alike(cluster.held(), main.held(), suspect.window)
+
+        return [cluster for cluster in found if joins(cluster)]
 
     def overlap(self, keys: Iterable[int]) -> Counter[str]:
         """Count how many of some accounts are in each cluster."""

@@ -96,6 +96,11 @@ class LeadBook:
         among = (found for _, found in reversed(self.hand_offs) if found.giver in accounts and found.taker in accounts)
         return list(islice(among, most))
 
+    def pairs_within(self, accounts: Container[int]) -> list[tuple[int, int]]:
+        """Give who passed a request to whom among some accounts."""
+        told = ((found.giver, found.taker) for _, found in self.hand_offs)
+        return [(giver, taker) for giver, taker in told if giver in accounts and taker in accounts]
+
     def passers(self, accounts: frozenset[int]) -> list[int]:
         """Give those of some accounts that passed a request to another of them, or took one over."""
         return sorted(key for key in accounts if not accounts.isdisjoint(self._partners.get(key, ())))

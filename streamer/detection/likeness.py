@@ -10,7 +10,8 @@ an order: how many honest accounts reach a ratio is counted in a sample from bef
 from __future__ import annotations
 
 import heapq
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ Floats = npt.NDArray[np.float64]
 LEAST_VARIANCE = 0.06
 OWN_SHRINKAGE, OTHERS_SHRINKAGE = 0.7, 0.05
 FOLDS = 4
+EDGE_SHARE = 0.1
 TAIL_ACCOUNTS = 20
 MIN_EXCESS = 0.5
 
@@ -82,7 +84,8 @@ class Likeness:
 
     def __init__(self, members: npt.NDArray[np.float16], backdrop: Backdrop) -> None:
         self._backdrop = backdrop
-        self._own = _fit(backdrop.scale.scores(members), OWN_SHRINKAGE)
+        self._members = backdrop.scale.scores(members)
+        self._own = _fit(self._members, OWN_SHRINKAGE)
 
     def ratios(self, values: npt.NDArray[np.float16]) -> Floats:
         """Give the logarithm of the ratio of densities of each row; above 0 it is rather a member's."""
@@ -94,14 +97,15 @@ class Likeness:
     def alike(self, values: npt.NDArray[np.float16], known: int, settings: LikenessSettings) -> list[int]:
         """Give which of some accounts may be named beside `known` members, the likest first.
 
-        How many of them are honest is told by how many were as like before: no more than `new_error_ratio` of them, and
+        Those that even few members are as far from the middle as are of another subject. How many of them are honest is told by how many were as like before: no more than `new_error_ratio` of them, and
         `error_ratio` of all.
         """
-        days = self._backdrop.days
-        highest = heapq.nlargest(TAIL_ACCOUNTS * days + 1, self._of(self._backdrop.scores).tolist())
-        ratios = self.ratios(values)
+        backdrop, days = self._backdrop, self._backdrop.days
+        highest = heapq.nlargest(TAIL_ACCOUNTS * days + 1, self._of(backdrop.scores).tolist())
+        scores = backdrop.scale.scores(values)
+        ratios = np.where(self._own.log_density(scores) >= self._edge(), self._of(scores), -np.inf)
         order = np.argsort(-ratios, kind="stable").tolist()
-        scale = max(1.0, len(values) / max(1.0, self._backdrop.accounts)) / days
+        scale = max(1.0, len(values) / max(1.0, backdrop.accounts)) / days
         last = 0
         for count, at in enumerate(order, 1):
             if ratios[at] < highest[-1]:
@@ -110,6 +114,21 @@ class Likeness:
             if expected <= min(settings.error_ratio * (known + count), settings.new_error_ratio * count):
                 last = count
         return order[:last]
+
+
+    def _edge(self) -> float:
+        """Give the density above which nearly all members lie, each judged by others than itself."""
+        found = [
+            _fit(kept, OWN_SHRINKAGE).log_density(left)
+            for kept, left in _folds(self._members)
+        ]
+        return float(np.quantile(np.concatenate(found), EDGE_SHARE))
+
+
+def _folds(values: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401 - rows of either kind
+    fold = np.arange(len(values)) % FOLDS
+    for part in range(FOLDS):
+        yield values[fold != part], values[fold == part]
 
 
 def strange(values: npt.NDArray[np.float16], backdrop: Backdrop) -> Floats:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from streamer.detection.behaviour_table import BehaviourTable
 from streamer.detection.cluster import Cluster, ClusterAccount
 from streamer.detection.clusters import Clusters
+from streamer.detection.kinds import Group, components, one_kind, sort_out
 from streamer.detection.likeness import Backdrop, Likeness, strange
 from streamer.detection.settings import DAY_S, DetectionSettings
 
@@ -64,6 +65,32 @@ class Naming:
             return set()
         ratios = strange(self._table.of(known), backdrop).tolist()
         return {key for key, ratio in zip(known, ratios, strict=True) if ratio < STRANGE}
+
+    def sort_out(
+        self, keys: Iterable[int], pairs: Iterable[tuple[int, int]], window: int, doubt: float = 0.0
+    ) -> list[frozenset[int]]:
+        """Tell apart accounts of several kinds; those that `pairs` join stay together.
+
+        Of whom nothing is known goes with the others only if they are all of one kind.
+        """
+        every = frozenset(keys)
+        groups = [self._group(part, window) for part in components(every, pairs)]
+        kinds = sort_out([group for group in groups if group is not None and group.known], doubt)
+        return [kind.keys for kind in kinds] if len(kinds) > 1 else [every]
+
+    def are_one_kind(self, some: Iterable[int], others: Iterable[int], window: int) -> bool:
+        """Whether two groups behave as one, as far as is known."""
+        one, other = self._group(some, window), self._group(others, window)
+        return one is None or other is None or not (one.known and other.known) or one_kind(one, other) > 0
+
+    def _group(self, keys: Iterable[int], window: int) -> Group | None:
+        """Add up how accounts behave; None before the population is known."""
+        backdrop = self._backdrop(window - self._day)
+        if backdrop is None:
+            return None
+        every = frozenset(keys)
+        known = self._known(every, window)
+        return Group(every, backdrop.scale.scores(self._table.of(known)).sum(axis=0), len(known))
 
     def _known(self, keys: Iterable[int], window: int) -> list[int]:
         return sorted(key for key in keys if self._table.told_since(key, window - self._fresh))

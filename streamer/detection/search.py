@@ -23,6 +23,8 @@ HANDED = "hand_off"
 AGAIN = "again"
 # An account is in doubt beyond twice the distance within which one is named: naming should not swing.
 FAR = -1.0
+# Accounts that are tied are told apart only if their behaviour speaks this clearly against one kind.
+TIED_DOUBT = 0.0
 
 
 class Seed(NamedTuple):
@@ -46,7 +48,7 @@ class Search:
         self.looked: dict[int, int] = {}
 
     def seeds(
-        self, leads: Iterable[Lead], hand_offs: Iterable[HandOff], book: LeadBook, clusters: Clusters
+        self, leads: Iterable[Lead], hand_offs: Iterable[HandOff], book: LeadBook, clusters: Clusters, window: int
     ) -> list[Seed]:
         """Give the seeds of a window, the least probable first."""
         settings = self._settings.group
@@ -65,7 +67,12 @@ class Search:
         if passed:
             loose = frozenset(book.untied_passers(but=clusters.of_account))
             if len(loose) >= settings.min_accounts:
-                found.append(Seed(HANDED, loose, (), -1.0, urgent=True))
+                kinds = self._naming.sort_out(loose, book.pairs_within(loose), window)
+                found += [
+                    Seed(f"{HANDED}|{min(kind):016x}" if len(kinds) > 1 else HANDED, kind, (), -1.0, urgent=True)
+                    for kind in kinds
+                    if len(kind) >= settings.min_accounts
+                ]
             pairs = sorted({(min(p.giver, p.taker), max(p.giver, p.taker)) for p in passed})
             found += [
                 Seed(f"{HANDED}|{one:016x}|{other:016x}", frozenset((one, other)), (), -2.0, urgent=True)
@@ -118,13 +125,15 @@ class Search:
         fit = typicality(table, union.core).tolist()
         keys = table.rows["key"].tolist()
         held = [union.support.get(key, 0) for key in keys]
+        kinds = self._naming.sort_out(keys, union.pairs, window, TIED_DOUBT)
+        kind = max(kinds, key=lambda kind: (len(kind & seed.keys), len(kind), min(kind)))
         bystanders = self._naming.bystanders(keys, window)
         # Who has one attribute in common with a union that has more in common is a bystander.
         needed = min(PASSER_SUPPORT, sorted(held)[len(held) // 2])
         candidates = {
             key: round(score, 4)
             for key, score, ties in zip(keys, fit, held, strict=True)
-            if score > 0 and ties >= needed and key not in bystanders
+            if score > 0 and ties >= needed and key in kind and key not in bystanders
         }
         if len(candidates) < settings.min_accounts:
             return None
@@ -136,8 +145,8 @@ class Search:
             window,
             candidates,
             doubtful,
-            frozenset(keys),
-            frozenset(key for key, ties in zip(keys, held, strict=True) if ties >= PASSER_SUPPORT),
+            frozenset(keys) & kind,
+            frozenset(key for key, ties in zip(keys, held, strict=True) if ties >= PASSER_SUPPORT and key in kind),
             tuple(union.links),
             found.evidence,
             log10_p,

@@ -38,7 +38,8 @@ class Union(NamedTuple):
     """Accounts that belong together by ties; `trials` is how many ties were tried in its making.
 
     `core` holds those that handed a request to another of them, or took one over, where there are enough; `support`
-    counts what holds an account in it.
+    counts what holds an account in it; `pairs` join those of whom more
+    is known than that they have a prompt in common.
     """
 
     table: Table
@@ -47,6 +48,7 @@ class Union(NamedTuple):
     links: list[Link]
     trials: int
     support: dict[int, int]
+    pairs: list[tuple[int, int]]
 
 
 class _Facts(NamedTuple):
@@ -119,7 +121,7 @@ class Grower:
             passed = self._book.newest_within(state.keys, MAX_TIMED)
             passing = passing._replace(quickness=tuple(min(1.0, found.after_ms / within_ms) for found in passed))
         support = self._support(state.keys, used)
-        return Union(table, self._core(state.keys), passing, list(used.values()), trials, support)
+        return Union(table, self._core(state.keys), passing, list(used.values()), trials, support, self._pairs(state.keys, used))
 
     def _support(self, keys: Keys, used: Iterable[int]) -> dict[int, int]:
         """Count what holds each account in the union: its identities, and the kinds of other ties it has.
@@ -136,6 +138,15 @@ class Grower:
         for key in self._book.passers(keys):
             support[key] = support.get(key, 0) + PASSER_SUPPORT
         return support
+
+    def _pairs(self, keys: Keys, used: Iterable[int]) -> list[tuple[int, int]]:
+        """Give pairs that join all who passed requests to one another, or have an identity in common."""
+        found = self._book.pairs_within(keys)
+        for link in used:
+            if self._book.ties[link].lead.link.kind in IDENTITY:
+                on_it = sorted(self._book.ties[link].keys & keys)
+                found += zip(on_it, on_it[1:], strict=False)
+        return found
 
     def _on(self, links: Iterable[int]) -> Keys:
         return frozenset(key for link in links for key in self._book.ties[link].keys)
