@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tests.kafka_fixture import KafkaCluster
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(290)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(290)]
 
 KEYS, REQUESTS_PER_KEY = 30, 8
 PACKAGES = ("litellm[proxy]==1.106.2", "aiokafka==0.14.0")
