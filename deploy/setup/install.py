@@ -30,6 +30,7 @@ SEPARATORS = {"UV_FIND_LINKS": ",", "UV_INDEX": " ", "UV_INSECURE_HOST": " "}
 WITHOUT_MEANING = {
     "break-system-packages",
     "cache-dir",
+    "config-file",
     "disable-pip-version-check",
     "no-cache-dir",
     "no-color",
@@ -45,7 +46,7 @@ WITHOUT_MEANING = {
     "root-user-action",
     "verbose",
 }
-PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 
 
 def settings_of_pip(lines: Iterable[str]) -> dict[str, str]:
@@ -81,7 +82,7 @@ def variables_for_uv(settings: dict[str, str]) -> dict[str, str] | None:
 
 
 def uv_of(lock: Path) -> str:
-    """Return the lines of uv in a lock file."""
+    """Return the lines of uv in a lock file, empty where it is not in there."""
     found = re.search(r"^uv==(?:.*\\\n)*.*\n", lock.read_text(encoding="utf-8"), re.MULTILINE)
     return found[0] if found else ""
 
@@ -90,12 +91,14 @@ def install_with_uv(lock: Path, checkout: Path) -> bool:
     """Say whether uv could be had and has installed everything."""
     told = subprocess.run([*PIP, "config", "list"], capture_output=True, text=True, check=False)
     variables = variables_for_uv(settings_of_pip(told.stdout.splitlines()))
-    if told.returncode or variables is None:
+    locked = uv_of(lock)
+    if told.returncode or variables is None or not locked:
         return False
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as alone:
-        alone.write(uv_of(lock))
+        alone.write(locked)
         alone.flush()
-        if subprocess.run([*PIP, "install", "--require-hashes", "--no-deps", "-r", alone.name], check=False).returncode:
+        command = [*PIP, "install", "--quiet", "--require-hashes", "--no-deps", "-r", alone.name]
+        if subprocess.run(command, check=False).returncode:
             return False
     uv = [str(Path(sys.executable).with_name("uv")), "pip"]
     into = ["--quiet", "--python", sys.executable]
@@ -110,7 +113,7 @@ def install_with_uv(lock: Path, checkout: Path) -> bool:
 def install_with_pip(lock: Path, checkout: Path) -> int:
     """Return pip's exit code."""
     steps = (["--require-hashes", "-r", str(lock)], ["--no-deps", "--no-build-isolation", "-e", str(checkout)])
-    codes = (subprocess.run([*PIP, "install", *step], check=False).returncode for step in steps)
+    codes = (subprocess.run([*PIP, "install", "--quiet", *step], check=False).returncode for step in steps)
     return next((code for code in codes if code), 0)
 
 
