@@ -24,6 +24,7 @@ from streamer.stream.codec import ReportDecoder
 from streamer.stream.log_reader import LogReader
 from streamer.stream.messages import Position, Stored
 from streamer.stream.state_log import Sections
+from streamer.stream.tasks import unpack_head
 from streamer.stream.topics import ensure_topics, topics_of
 
 if TYPE_CHECKING:
@@ -117,9 +118,9 @@ class LiveRun:
         call("produce", *map(str, files), "--config", str(self.config_path), "--batch", str(batch))
 
     def produce_slowly(self, events: Path, seconds: float, batch: int = 100) -> Iterator[float]:
-        """Produce at an even pace in twenty parts; yields the share that is done after each."""
+        """Produce at an even pace in eight parts; yields the share that is done after each."""
         lines = events.read_bytes().splitlines(keepends=True)
-        started, parts = time.monotonic(), 20
+        started, parts = time.monotonic(), 8
         part = events.with_name(f"{self.prefix}-part.jsonl")
         for number in range(parts):
             part.write_bytes(b"".join(lines[len(lines) * number // parts : len(lines) * (number + 1) // parts]))
@@ -182,6 +183,16 @@ class LiveRun:
         for message in self.follow(topic, lambda: sum(idle.values()) == links, deadline):
             for report in decode(message):
                 idle[report.partition] = report.idle
+        self._end_workers()
+        # Where partitions changed hands just then, nobody may have decided about what was said last.
+        if not asyncio.run(self._all_is_decided()):
+            self.start()
+            while not asyncio.run(self._all_is_decided()):
+                assert time.monotonic() < deadline, "what was said last was not decided"
+                time.sleep(0.3)
+            self._end_workers()
+
+    def _end_workers(self) -> None:
         # What was decided last is sent and saved by the time a worker has said goodbye.
         for worker in self.workers:
             worker.send_signal(signal.SIGTERM)
@@ -189,6 +200,20 @@ class LiveRun:
         self.workers.clear()
         # A worker that was only just started may be ended before it can say goodbye: it held nothing yet.
         assert set(codes) <= {0, -signal.SIGTERM}, self.log_path.read_text(encoding="utf-8", errors="replace")[-5000:]
+
+    async def _all_is_decided(self) -> bool:
+        """Whether the last stage has taken all that the one before it said."""
+        topics = self.config.kafka.topics
+        state, sections = Position(topics.state_cluster, 0), Sections(Position(topics.state_cluster, 0))
+        reader = LogReader(self.servers, "read_committed")
+        try:
+            async for messages in reader.read(state, 0, await reader.end_offset(state)):
+                for message in messages:
+                    sections.add(message)
+            head = unpack_head(sections.unpacked(), state)
+            return head is not None and head.next_offset >= await reader.end_offset(Position(topics.suspects, 0))
+        finally:
+            await reader.stop()
 
     def records(self) -> Found:
         """All that came out."""
