@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-done
-# Tests run side by side, those of a file together; JOBS=0 runs them one by one.
-JOBS ?= 2
+# Tests run side by side, those of a file together; one more than two cores, as many of them wait. JOBS=0: one by one.
+JOBS ?= 3
 PYTEST := $(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help

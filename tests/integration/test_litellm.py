@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(290)]
 
 KEYS, REQUESTS_PER_KEY = 30, 8
 PACKAGES = ("litellm[proxy]==1.106.2", "aiokafka==0.14.0")
-HISTORY_DAYS = 1
+HISTORY_DAYS = 2
 WINDOW_S, LATENESS_S = 300, 5
 ASKING_S, LATER = 60, 200
 PATIENCE_S = 120.0
