@@ -42,6 +42,7 @@ RECORDS = {
     "limits": ("account_id", "alert_id", "issued_at"),
 }
 PATIENCE_S = 150.0
+HEARD_S = 1.0  # the last stage hears no later than we do, most of the time; a new worker for it takes long
 
 Found = dict[str, dict[tuple[Any, ...], dict[str, Any]]]
 
@@ -179,15 +180,18 @@ class LiveRun:
         deadline = time.monotonic() + PATIENCE_S
         topic, links = self.config.kafka.topics.suspects, self.config.kafka.link_partitions
         idle: dict[int, bool] = {}
+        said = 0
         decode = ReportDecoder(LeadReport, topic)
         for message in self.follow(topic, lambda: sum(idle.values()) == links, deadline):
+            said = message.offset + 1
             for report in decode(message):
                 idle[report.partition] = report.idle
+        time.sleep(HEARD_S)
         self._end_workers()
         # Where partitions changed hands just then, nobody may have decided about what was said last.
-        if not asyncio.run(self._all_is_decided()):
+        if asyncio.run(self._decided()) < said:
             self.start()
-            while not asyncio.run(self._all_is_decided()):
+            while asyncio.run(self._decided()) < said:
                 assert time.monotonic() < deadline, "what was said last was not decided"
                 time.sleep(0.3)
             self._end_workers()
@@ -201,19 +205,18 @@ class LiveRun:
         # A worker that was only just started may be ended before it can say goodbye: it held nothing yet.
         assert set(codes) <= {0, -signal.SIGTERM}, self.log_path.read_text(encoding="utf-8", errors="replace")[-5000:]
 
-    async def _all_is_decided(self) -> bool:
-        """Whether the last stage has taken all that the one before it said."""
-        topics = self.config.kafka.topics
-        state, sections = Position(topics.state_cluster, 0), Sections(Position(topics.state_cluster, 0))
-        reader = LogReader(self.servers, "read_committed")
+    async def _decided(self) -> int:
+        """How many messages of the stage before it the last stage has taken."""
+        position = Position(self.config.kafka.topics.state_cluster, 0)
+        sections, reader = Sections(position), LogReader(self.servers, "read_committed")
         try:
-            async for messages in reader.read(state, 0, await reader.end_offset(state)):
+            async for messages in reader.read(position, 0, await reader.end_offset(position)):
                 for message in messages:
                     sections.add(message)
-            head = unpack_head(sections.unpacked(), state)
-            return head is not None and head.next_offset >= await reader.end_offset(Position(topics.suspects, 0))
         finally:
             await reader.stop()
+        head = unpack_head(sections.unpacked(), position)
+        return head.next_offset if head else 0
 
     def records(self) -> Found:
         """All that came out."""
