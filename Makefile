@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-done
+# Tests run side by side, those of a file together; one more than two cores, as many of them wait. JOBS=0: one by one.
+JOBS ?= 3
+PYTEST := $(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format bench worlds golden dashboards lock
@@ -15,22 +18,21 @@ setup: $(STAMP) ## install everything into .venv (once; again when the lock file
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; found " + sys.version.split()[0] + "; use make PYTHON=python3.11 ...")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python deploy/setup/install.py requirements.lock .
 	@touch $(STAMP)
 
 demo: setup ## the whole thing on this machine: Kafka, traffic with a campaign in it, workers, the alert (< 5 minutes)
 	$(BIN)/streamer demo
 
 test: setup ## all tests
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 check: setup ## what CI runs: format, lint, types, import contracts, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 format: setup ## format and fix what can be fixed
 	$(BIN)/ruff format .

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import uuid
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from kafka.admin import KafkaAdminClient, NewTopic
@@ -29,18 +32,43 @@ class KafkaCluster:
             admin.close()
 
 
-CLUSTER = pytest.StashKey[KafkaCluster]()
+@contextlib.contextmanager
+def shared_broker(directory: Path) -> Iterator[str]:
+    """Yield one broker's servers to all processes that share a directory.
+
+    Whoever asks first starts it, and stops it once nobody uses it any more.
+    """
+    servers = directory / "kafka.servers"
+    with (directory / "kafka.change").open("w") as change, (directory / "kafka.use").open("w") as use:
+        fcntl.flock(change, fcntl.LOCK_EX)
+        if servers.exists():
+            fcntl.flock(use, fcntl.LOCK_SH)
+            fcntl.flock(change, fcntl.LOCK_UN)
+            yield servers.read_text(encoding="utf-8")
+            return
+        with open_broker() as started:
+            servers.write_text(started, encoding="utf-8")
+            fcntl.flock(change, fcntl.LOCK_UN)
+            try:
+                yield started
+            finally:
+                # Nobody may find it while it ends.
+                fcntl.flock(change, fcntl.LOCK_EX)
+                fcntl.flock(use, fcntl.LOCK_EX)
+                servers.unlink()
 
 
 @pytest.fixture(scope="session")
-def kafka(request: pytest.FixtureRequest) -> KafkaCluster:
-    """One broker for the whole session, whichever conftest asks for it."""
-    config = request.config
-    if CLUSTER not in config.stash:
-        reason = unavailable_reason()
-        if reason:
-            pytest.skip(f"no Kafka: {reason}")
-        stack = contextlib.ExitStack()
-        config.stash[CLUSTER] = KafkaCluster(stack.enter_context(open_broker()))
-        config.add_cleanup(stack.close)
-    return config.stash[CLUSTER]
+def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> KafkaCluster:
+    """One broker for the whole session, shared by all of its workers."""
+    if reason := unavailable_reason():
+        pytest.skip(f"no Kafka: {reason}")
+    directory = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        # That of a worker is within that of the session.
+        directory = directory.parent
+    stack = contextlib.ExitStack()
+    servers = stack.enter_context(shared_broker(directory))
+    # Waiting for others is no part of any test, and of no test's time.
+    request.config.add_cleanup(stack.close)
+    return KafkaCluster(servers)

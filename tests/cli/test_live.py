@@ -20,7 +20,7 @@ from streamer.wiring.demonstration import free_port
 from tests.cli.conftest import PROGRAM, Run, clean_environment
 from tests.kafka_fixture import KafkaCluster
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 EVENT = {"event_id": "e1", "timestamp": "2026-03-02T00:00:00Z", "account_id": "a", "model": "m"}
 
 

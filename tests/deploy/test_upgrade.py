@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from streamer.config import StreamerConfig
     from tests.kafka_fixture import KafkaCluster
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(290)]
 
 ANOTHER = 1
 WORLD: dict[str, Any] = {

@@ -24,6 +24,7 @@ from streamer.stream.codec import ReportDecoder
 from streamer.stream.log_reader import LogReader
 from streamer.stream.messages import Position, Stored
 from streamer.stream.state_log import Sections
+from streamer.stream.tasks import unpack_head
 from streamer.stream.topics import ensure_topics, topics_of
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ RECORDS = {
     "limits": ("account_id", "alert_id", "issued_at"),
 }
 PATIENCE_S = 150.0
+HEARD_S = 1.0  # the last stage hears no later than we do, most of the time; a new worker for it takes long
 
 Found = dict[str, dict[tuple[Any, ...], dict[str, Any]]]
 
@@ -117,9 +119,9 @@ class LiveRun:
         call("produce", *map(str, files), "--config", str(self.config_path), "--batch", str(batch))
 
     def produce_slowly(self, events: Path, seconds: float, batch: int = 100) -> Iterator[float]:
-        """Produce at an even pace in twenty parts; yields the share that is done after each."""
+        """Produce at an even pace in eight parts; yields the share that is done after each."""
         lines = events.read_bytes().splitlines(keepends=True)
-        started, parts = time.monotonic(), 20
+        started, parts = time.monotonic(), 8
         part = events.with_name(f"{self.prefix}-part.jsonl")
         for number in range(parts):
             part.write_bytes(b"".join(lines[len(lines) * number // parts : len(lines) * (number + 1) // parts]))
@@ -178,10 +180,23 @@ class LiveRun:
         deadline = time.monotonic() + PATIENCE_S
         topic, links = self.config.kafka.topics.suspects, self.config.kafka.link_partitions
         idle: dict[int, bool] = {}
+        said = 0
         decode = ReportDecoder(LeadReport, topic)
         for message in self.follow(topic, lambda: sum(idle.values()) == links, deadline):
+            said = message.offset + 1
             for report in decode(message):
                 idle[report.partition] = report.idle
+        time.sleep(HEARD_S)
+        self._end_workers()
+        # Where partitions changed hands just then, nobody may have decided about what was said last.
+        if asyncio.run(self._decided()) < said:
+            self.start()
+            while asyncio.run(self._decided()) < said:
+                assert time.monotonic() < deadline, "what was said last was not decided"
+                time.sleep(0.3)
+            self._end_workers()
+
+    def _end_workers(self) -> None:
         # What was decided last is sent and saved by the time a worker has said goodbye.
         for worker in self.workers:
             worker.send_signal(signal.SIGTERM)
@@ -189,6 +204,19 @@ class LiveRun:
         self.workers.clear()
         # A worker that was only just started may be ended before it can say goodbye: it held nothing yet.
         assert set(codes) <= {0, -signal.SIGTERM}, self.log_path.read_text(encoding="utf-8", errors="replace")[-5000:]
+
+    async def _decided(self) -> int:
+        """How many messages of the stage before it the last stage has taken."""
+        position = Position(self.config.kafka.topics.state_cluster, 0)
+        sections, reader = Sections(position), LogReader(self.servers, "read_committed")
+        try:
+            async for messages in reader.read(position, 0, await reader.end_offset(position)):
+                for message in messages:
+                    sections.add(message)
+        finally:
+            await reader.stop()
+        head = unpack_head(sections.unpacked(), position)
+        return head.next_offset if head else 0
 
     def records(self) -> Found:
         """All that came out."""

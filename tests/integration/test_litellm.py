@@ -22,21 +22,24 @@ import yaml
 from streamer.broker import cache_directory
 from streamer.wiring.demonstration import free_port
 from tests.integration.live import SENSITIVE, LiveRun, call, program, world
+from tests.stream_tools.reading import everything
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.kafka_fixture import KafkaCluster
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(290)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(290)]
 
 KEYS, REQUESTS_PER_KEY = 30, 8
 PACKAGES = ("litellm[proxy]==1.106.2", "aiokafka==0.14.0")
 HISTORY_DAYS = 2
-PATIENCE_S = 180.0
+WINDOW_S, LATENESS_S = 300, 5
+ASKING_S, LATER = 60, 200
+PATIENCE_S = 120.0
 DETECTION: dict[str, Any] = {
     **SENSITIVE,
-    "window": {"window_s": 60, "lateness_s": 5},
+    "window": {"window_s": WINDOW_S, "lateness_s": LATENESS_S},
     "limit": {"mode": "enforce", "requests_per_minute": 1},
 }
 
@@ -134,6 +137,33 @@ def history(directory: Path) -> Path:
     return world(scenario, directory, seed=3)
 
 
+def later(events: Path) -> Path:
+    """The newest requests of a file as they may come after the window that is open now."""
+    begin = (time.time() // WINDOW_S + 1) * WINDOW_S + LATENESS_S
+    timestamp = dt.datetime.fromtimestamp(begin, dt.UTC).isoformat()
+    newest = [json.loads(line) for line in events.read_bytes().splitlines()[-LATER:]]
+    changed = [event | {"event_id": f"later-{at}", "timestamp": timestamp} for at, event in enumerate(newest)]
+    target = events.with_name("later.jsonl")
+    target.write_text("".join(f"{json.dumps(event)}\n" for event in changed), encoding="utf-8")
+    return target
+
+
+def wait_for_events(run: LiveRun, wanted: int) -> None:
+    """Wait until so many events are in the topic of requests."""
+    deadline, found = time.monotonic() + 60, 0
+    while found != wanted:
+        assert time.monotonic() < deadline, f"{found} events came, not {wanted}"
+        messages = everything(run.servers, run.config.kafka.topics.requests)
+        found = sum(message.value.count(b'"event_id"') for message in messages)
+
+
+def wait_for_room() -> None:
+    """Wait for the next window where this one ends too soon to hold all that is asked."""
+    left_s = WINDOW_S - time.time() % WINDOW_S
+    if left_s < ASKING_S:
+        time.sleep(left_s)
+
+
 @contextlib.contextmanager
 def decisions(run: LiveRun) -> Iterator[str]:
     """The decision API for the limits of a run."""
@@ -171,15 +201,20 @@ def test_keys_on_one_template_behind_a_litellm_proxy_are_alerted_on_limited_and_
 ) -> None:
     with LiveRun(kafka, tmp_path, DETECTION, partitions=2, idle_s=5.0) as run:
         kafka.create({run.config.ingest.topic: 2})
-        run.produce(history(tmp_path))
+        past = history(tmp_path)
+        run.produce(past)
         run.start()
         run.start_ingest("litellm")
         python = str(proxy_environment / "bin" / "python")
         report_to = {"KAFKA_BOOTSTRAP_SERVERS": run.servers, "STREAMER_GATEWAY_TOPIC": run.config.ingest.topic}
         with decisions(run) as asked, proxy(proxy_environment, tmp_path, root, asked, **report_to) as url:
             ask = [python, str(Path(__file__).parent / "litellm" / "ask.py"), url, str(KEYS), str(REQUESTS_PER_KEY)]
+            wait_for_room()
             done = subprocess.run(ask, capture_output=True, text=True, check=False, timeout=120)
             assert done.returncode == 0, done.stderr[-3000:]
+            # The window ends when requests of the next one come, as they would in five minutes.
+            wait_for_events(run, past.read_bytes().count(b"\n") + KEYS * REQUESTS_PER_KEY)
+            run.produce(later(past))
             alert = run.wait_for_alert(lambda found: found["kind"] == "cluster", PATIENCE_S)
             wait_for_status(url, "sk-test-007", 429)
             call("limits", "lift", "--alert", alert["alert_id"], "--config", str(run.config_path))

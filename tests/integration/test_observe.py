@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.kafka_fixture import KafkaCluster
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(200)]
 MIN_ACCOUNTS = 4
 
 

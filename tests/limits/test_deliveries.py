@@ -19,7 +19,7 @@ from tests.limits.stand import Stand, alert_record, limit, now_ms, running, unti
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 CONFIGURATION = Path(__file__).resolve().parents[2] / "deploy" / "redis" / "redis.conf"
 
 

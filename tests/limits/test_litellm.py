@@ -26,7 +26,7 @@ from tests.limits.test_deliveries import RealRedis
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(200)]
 __all__ = ["proxy_environment"]
 
 HOOKS = """

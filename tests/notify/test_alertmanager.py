@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.kafka_fixture import KafkaCluster
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 QUIET_S = 1.5  # more than a group's interval and a resend
 
 
