@@ -220,6 +220,7 @@ class ClusterStage:
             named = [key in cluster.named for key in going]
             gone = self.clusters.leave(cluster, going)
             left += [account for account, was_named in zip(gone, named, strict=True) if was_named]
+        decisions += self._merge_kin(touched, window, now_ms)
         for cluster in self.clusters.by_id.values():
             if cluster.kind == "cluster" and cluster.accounts and cluster.strongest().is_alarming and self._naming.name_alike(cluster, window, now_ms):
                 touched.setdefault(cluster.cluster_id, [])
@@ -236,6 +237,20 @@ class ClusterStage:
             decisions += memberships(cluster, left, self._book, now_ms, only_left=is_quiet)
             if not is_quiet:
                 decisions += self.alerts.revise(cluster, self._book, now_ms)
+        return decisions
+
+    def _merge_kin(self, touched: dict[str, list[ClusterAccount]], window: int, now_ms: int) -> list[Decision]:
+        """Make one of clusters that clearly are of one kind, under the name of the oldest."""
+        decisions: list[Decision] = []
+        for name in sorted(touched):
+            cluster = self.clusters.by_id.get(name)
+            if cluster is None or cluster.kind == "account":
+                continue
+            same = sorted([cluster, *self._naming.same_kind(cluster, window)], key=lambda c: (c.first_window, c.cluster_id))
+            for other in same[1:]:
+                self.clusters.merge(same[0], other)
+                touched.setdefault(same[0].cluster_id, []).extend(touched.pop(other.cluster_id, []))
+                decisions += self.alerts.resolve(other, now_ms, f"merged into {same[0].cluster_id}")
         return decisions
 
     def _claim(self, suspect: Suspect, window: int) -> Suspect:

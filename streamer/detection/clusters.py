@@ -59,6 +59,12 @@ class Clusters:
         self.of_account.update(dict.fromkeys(cluster.accounts, cluster.cluster_id))
         return Placement(cluster, sorted(set(new)), absorbed)
 
+    def merge(self, cluster: Cluster, other: Cluster) -> None:
+        """Put the accounts of another cluster into a cluster; the other is no more."""
+        cluster.absorb(other)
+        del self.by_id[other.cluster_id]
+        self.of_account.update(dict.fromkeys(cluster.accounts, cluster.cluster_id))
+
     def _is_nothing_new(self, suspect: Suspect) -> bool:
         """Whether too few of a suspect's accounts are free, or what speaks against it is known clusters' doing."""
         free = sum(key not in self.of_account for key in suspect.candidates)

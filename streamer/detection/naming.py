@@ -12,6 +12,9 @@ from streamer.detection.likeness import Backdrop, Likeness, strange
 from streamer.detection.settings import DAY_S, DetectionSettings
 
 MIN_SAMPLE = 500
+MIN_KNOWN = 6
+# How much better one middle must explain a few accounts and a cluster, or two clusters (natural logarithm).
+KIN, SAME = 8.0, 10.0
 MIN_COMPARED = 24
 # Of two who are tied, one is believed a member until its behaviour says otherwise by this much (natural logarithm).
 STRANGE = -10.0
@@ -66,17 +69,43 @@ class Naming:
         ratios = strange(self._table.of(known), backdrop).tolist()
         return {key for key, ratio in zip(known, ratios, strict=True) if ratio < STRANGE}
 
-    def sort_out(
-        self, keys: Iterable[int], pairs: Iterable[tuple[int, int]], window: int, doubt: float = 0.0
-    ) -> list[frozenset[int]]:
+    def sort_out(self, keys: Iterable[int], pairs: Iterable[tuple[int, int]], window: int) -> list[frozenset[int]]:
         """Tell apart accounts of several kinds; those that `pairs` join stay together.
 
         Of whom nothing is known goes with the others only if they are all of one kind.
         """
         every = frozenset(keys)
         groups = [self._group(part, window) for part in components(every, pairs)]
-        kinds = sort_out([group for group in groups if group is not None and group.known], doubt)
+        kinds = sort_out([group for group in groups if group is not None and group.known])
         return [kind.keys for kind in kinds] if len(kinds) > 1 else [every]
+
+    def kin_of(self, keys: Iterable[int], window: int) -> Cluster | None:
+        """Give the cluster that alarms and whose accounts a group behaves like, if there is one."""
+        group = self._group(keys, window)
+        if group is None or not group.known:
+            return None
+        found = [(factor, cluster) for factor, cluster in self._factors(group, window) if factor >= KIN]
+        return max(found, key=lambda pair: (pair[0], pair[1].cluster_id))[1] if found else None
+
+    def same_kind(self, cluster: Cluster, window: int) -> list[Cluster]:
+        """Give the other clusters that clearly are of one kind with a cluster, the oldest first."""
+        group = self._group(cluster.held(), window)
+        if group is None or group.known < MIN_KNOWN:
+            return []
+        found = [other for factor, other in self._factors(group, window) if factor >= SAME and other is not cluster]
+        return sorted(found, key=lambda other: (other.first_window, other.cluster_id))
+
+    def _factors(self, group: Group, window: int) -> list[tuple[float, Cluster]]:
+        told = [
+            (cluster, self._group(cluster.held(), window))
+            for cluster in self._clusters.by_id.values()
+            if cluster.kind == "cluster" and cluster.findings and cluster.strongest().is_alarming
+        ]
+        return [
+            (one_kind(group, other), cluster)
+            for cluster, other in told
+            if other is not None and other.known >= MIN_KNOWN
+        ]
 
     def are_one_kind(self, some: Iterable[int], others: Iterable[int], window: int) -> bool:
         """Whether two groups behave as one, as far as is known."""

@@ -23,18 +23,17 @@ HANDED = "hand_off"
 AGAIN = "again"
 # An account is in doubt beyond twice the distance within which one is named: naming should not swing.
 FAR = -1.0
-# Accounts that are tied are told apart only if their behaviour speaks this clearly against one kind.
-TIED_DOUBT = 0.0
 
 
 class Seed(NamedTuple):
-    """Where a union begins; what is `urgent` waits for no rest."""
+    """Where a union begins; what is `urgent` waits for no rest; `is_whole` if its cluster is in it."""
 
     name: str
     keys: frozenset[int]
     links: tuple[Link, ...]
     log10_p: float
     urgent: bool
+    is_whole: bool = False
 
 
 class Search:
@@ -66,13 +65,15 @@ class Search:
         passed = list(hand_offs)
         if passed:
             loose = frozenset(book.untied_passers(but=clusters.of_account))
-            if len(loose) >= settings.min_accounts:
-                kinds = self._naming.sort_out(loose, book.pairs_within(loose), window)
-                found += [
-                    Seed(f"{HANDED}|{min(kind):016x}" if len(kinds) > 1 else HANDED, kind, (), -1.0, urgent=True)
-                    for kind in kinds
-                    if len(kind) >= settings.min_accounts
-                ]
+            kinds = self._naming.sort_out(loose, book.pairs_within(loose), window) if loose else []
+            for kind in kinds:
+                name = f"{HANDED}|{min(kind):016x}" if len(kinds) > 1 else HANDED
+                kin = self._naming.kin_of(kind, window) if not kind <= self.looked.keys() else None
+                if kin is not None:
+                    links = tuple(kin.links.values())
+                    found.append(Seed(name, kin.held() | kind, links, -1.0, urgent=True, is_whole=True))
+                elif len(kind) >= settings.min_accounts:
+                    found.append(Seed(name, kind, (), -1.0, urgent=True))
             pairs = sorted({(min(p.giver, p.taker), max(p.giver, p.taker)) for p in passed})
             found += [
                 Seed(f"{HANDED}|{one:016x}|{other:016x}", frozenset((one, other)), (), -2.0, urgent=True)
@@ -92,7 +93,7 @@ class Search:
         suspects: list[Suspect] = []
         tests = 0
         for seed in seeds:
-            keys, links = self._with_cluster(seed, clusters)
+            keys, links = (seed.keys, list(seed.links)) if seed.is_whole else self._with_cluster(seed, clusters)
             rests = 2 * sum(key in self.looked for key in seed.keys) > len(seed.keys)
             if tests >= SEEDS_PER_WINDOW or (rests and (keys is not seed.keys or not seed.urgent)):
                 continue
@@ -125,15 +126,16 @@ class Search:
         fit = typicality(table, union.core).tolist()
         keys = table.rows["key"].tolist()
         held = [union.support.get(key, 0) for key in keys]
-        kinds = self._naming.sort_out(keys, union.pairs, window, TIED_DOUBT)
-        kind = max(kinds, key=lambda kind: (len(kind & seed.keys), len(kind), min(kind)))
+        sorts = self._naming.sort_out(keys, union.pairs, window)
+        kind = max(sorts, key=lambda kind: (len(kind & seed.keys), len(kind), min(kind)))
+        others = frozenset[int]().union(*sorts) - kind
         bystanders = self._naming.bystanders(keys, window)
         # Who has one attribute in common with a union that has more in common is a bystander.
         needed = min(PASSER_SUPPORT, sorted(held)[len(held) // 2])
         candidates = {
             key: round(score, 4)
             for key, score, ties in zip(keys, fit, held, strict=True)
-            if score > 0 and ties >= needed and key in kind and key not in bystanders
+            if score > 0 and ties >= needed and key not in others and key not in bystanders
         }
         if len(candidates) < settings.min_accounts:
             return None
@@ -145,8 +147,8 @@ class Search:
             window,
             candidates,
             doubtful,
-            frozenset(keys) & kind,
-            frozenset(key for key, ties in zip(keys, held, strict=True) if ties >= PASSER_SUPPORT and key in kind),
+            frozenset(keys) - others,
+            frozenset(key for key, ties in zip(keys, held, strict=True) if ties >= PASSER_SUPPORT and key not in others),
             tuple(union.links),
             found.evidence,
             log10_p,
