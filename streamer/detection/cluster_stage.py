@@ -128,9 +128,9 @@ class ClusterStage:
         fresh = [(key, requests) for key, at, requests in windows if at == window and key in self.clusters.of_account]
         told = {key for key, _ in fresh if self._members.window_of(key) >= window}
         self._members.put(rows, watched.account_ids, [watched.models[number] for number in rows["model"].tolist()])
-        for key, requests in fresh:
-            cluster = self.clusters.by_id[self.clusters.of_account[key]]
-            self._refresh(cluster, key)
+        within = [(self.clusters.by_id[self.clusters.of_account[key]], key) for key, _ in fresh]
+        self._refresh([cluster.accounts[key] for cluster, key in within], [key for _, key in within])
+        for (cluster, key), (_, requests) in zip(within, fresh, strict=True):
             if key not in told:
                 cluster.note(now_ms, key, requests)
 
@@ -142,12 +142,16 @@ class ClusterStage:
             idle = self.settings.window.windows(self.settings.link.idle_s)
             self._members.forget(self._swept * every - idle, kept=self.clusters.of_account.keys())
 
-    def _refresh(self, cluster: Cluster, key: int) -> None:
-        account, row = cluster.accounts[key], self._members.of([key])[0]
-        account.first_seen_ms = int(row["first_seen_ms"])
-        account.requests = int(row["total_requests"])
-        account.output_tokens = int(row["total_output_tokens"])
-        account.models = tuple(sorted({*account.models, *self._members.models_of(key)}))
+    def _refresh(self, accounts: Iterable[ClusterAccount], keys: Iterable[int]) -> None:
+        """Bring accounts, given side by side with their keys, up to what is known of them."""
+        keys = list(keys)
+        rows = self._members.of(keys)
+        columns = (rows[name].tolist() for name in ("first_seen_ms", "total_requests", "total_output_tokens"))
+        for account, key, first_ms, requests, tokens in zip(accounts, keys, *columns, strict=True):
+            account.first_seen_ms, account.requests, account.output_tokens = first_ms, requests, tokens
+            models = self._members.models_of(key)
+            if models != account.models:
+                account.models = tuple(sorted({*account.models, *models}))
 
     def _take_hand_offs(self, window: int, reports: list[LeadReport]) -> list[HandOff]:
         """Take in hand-offs but for those within one organization or one place, whose own affair they are.
@@ -215,8 +219,7 @@ class ClusterStage:
                 decisions += self.alerts.resolve(cluster, now_ms, "nobody is left in it")
                 continue
             cluster.forget_findings(window - self.settings.window.windows(DAY_S))
-            for key in cluster.accounts:
-                self._refresh(cluster, key)
+            self._refresh(cluster.accounts.values(), cluster.accounts)
             is_quiet = len(cluster.accounts) < cluster.quiet_below
             decisions += memberships(cluster, left, self._book, now_ms, only_left=is_quiet)
             if not is_quiet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
+from itertools import accumulate, chain
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,14 @@ class MemberTable:
         """Give the rows of those accounts that are known, in the order given."""
         found: Rows = self.rows[self.slots(keys)]
         return found
+
+    def of_each(self, groups: Iterable[Iterable[int]]) -> tuple[Rows, list[int]]:
+        """Give the rows of several groups of accounts one after another, each as `of` gives it, and where each ends."""
+        found = [[slot for slot in map(self._slots.get, keys) if slot is not None] for keys in groups]
+        ends = list(accumulate(map(len, found)))
+        slots = np.fromiter(chain.from_iterable(found), dtype=np.int64, count=ends[-1] if ends else 0)
+        rows: Rows = self.rows[slots]
+        return rows, ends
 
     def window_of(self, key: int) -> int:
         """Give the window in which an account was last active, as far as is known; -1 if it is not known."""

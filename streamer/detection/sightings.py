@@ -43,12 +43,13 @@ class Sightings:
         if not len(keys):
             return np.zeros(0, dtype=np.bool_)
         accounts = accounts & ACCOUNT_MASK
-        order = np.argsort(keys, kind="stable")
+        order = np.argsort(keys)
         ordered, owners = keys[order], accounts[order]
         begins = np.concatenate(([True], ordered[1:] != ordered[:-1]))
         differs = np.concatenate(([False], owners[1:] != owners[:-1])) & ~begins
         starts = np.flatnonzero(begins)
-        values, first = ordered[starts], owners[starts]
+        # The sort is several times as fast where it need not be stable; who was first is asked of the places.
+        values, first = ordered[starts], accounts[np.minimum.reduceat(order, starts)]
         places = (values % self._shards) * self._slots_per_shard + (values >> np.uint64(8)) % self._slots_per_shard
         found = self._slots[places]
         now = np.uint64(epoch & 0xFF)
