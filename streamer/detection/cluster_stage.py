@@ -7,7 +7,7 @@ from typing import Any
 
 from streamer.detection.alerts import AlertBook
 from streamer.detection.calibration import Calibration
-from streamer.detection.cluster import Cluster, ClusterAccount, Suspect
+from streamer.detection.cluster import ClusterAccount, Suspect
 from streamer.detection.clusters import Clusters
 from streamer.detection.evidence import Burst, HandOff, LeadReport, Saying, WatchedAccounts
 from streamer.detection.group import MIN_FAMILIES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,8 @@ from streamer.detection.evidence import PROMPT, USE, ActiveAccounts, keys_of
 from streamer.detection.links import TEMPLATE, TEMPLATE_KEYS, Keys, Link
 from streamer.detection.open_window import BY_HASH
 from streamer.detection.profile import ROW, Rows
+
+_KEY = itemgetter(0)  # of a link
 
 
 class Gathering:
@@ -45,7 +48,7 @@ class Gathering:
             uses.append(used)
             prompts.append(asked)
         used = np.concatenate(uses)
-        of_links = np.array([link.key for link in self._links], dtype=np.uint64)[used["link"]]
+        of_links = np.fromiter(map(_KEY, self._links), dtype=np.uint64, count=len(self._links))[used["link"]]
         by_owner = np.lexsort((of_links, used["owner"]))
         self._used = used["link"][by_owner]
         self.prompts = _each_once(np.concatenate(prompts))
