@@ -20,6 +20,7 @@ from streamer.detection.window import EventClock
 
 NEVER_MS = 1 << 62
 FORMAT = 2
+FEW = 8
 
 
 @dataclass(slots=True)
@@ -91,21 +92,32 @@ class AccountStage:
 
     def observe_all(self, requests: Sequence[Request]) -> None:
         """Take in requests, as `observe` does one after another; together where nothing about them is odd."""
-        times = [request.timestamp_ms for request in requests]
-        keys = event_keys(requests)
+        if requests:
+            self._take(requests, [request.timestamp_ms for request in requests], event_keys(requests))
+
+    def _take(self, requests: Sequence[Request], times: list[int], keys: list[int]) -> None:
         is_new = self._recent.isdisjoint(keys) and len(set(keys)) == len(keys)
-        if not (times and is_new and self._is_plain(min(times), max(times))):
-            for request in requests:
-                self.observe(request)
+        first_ms, last_ms = min(times), max(times)
+        if not (is_new and self._is_plain(first_ms, last_ms)):
+            self._take_halves(requests, times, keys)
             return
-        self._clock.confirm(max(times))
+        self._clock.confirm(last_ms)
         self._recent.update(keys)
-        windows = {time_ms // self._window_ms for time_ms in (min(times), max(times))}
-        if len(windows) == 1:
-            self._put(windows.pop(), requests, times, keys)
+        window = first_ms // self._window_ms
+        if window == last_ms // self._window_ms:
+            self._put(window, requests, times, keys)
         else:
             self._put_by_window(requests, times, keys)
         self.counts.used += len(times)
+
+    def _take_halves(self, requests: Sequence[Request], times: list[int], keys: list[int]) -> None:
+        """Take in by halves what cannot be taken together: a few are odd, or the whole is longer than the lateness."""
+        if len(requests) <= FEW:
+            for request in requests:
+                self.observe(request)
+            return
+        for half in (slice(None, len(times) // 2), slice(len(times) // 2, None)):
+            self._take(requests[half], times[half], keys[half])
 
     def _is_plain(self, first_ms: int, last_ms: int) -> bool:
         """Whether requests of such times are neither late nor ahead, in whatever order they are."""
