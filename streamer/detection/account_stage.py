@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,13 @@ from streamer.detection.account_learning import DAY_MS, Segments, learn, surpris
 from streamer.detection.account_rows import census, rows_of
 from streamer.detection.evidence import CELL, ActiveAccounts, WindowReport
 from streamer.detection.identities import Identities, models_of, prompts_of, refused_in
-from streamer.detection.open_window import OpenWindow, event_keys
+from streamer.detection.open_window import OpenWindow
 from streamer.detection.request import Request
 from streamer.detection.settings import DetectionSettings
 from streamer.detection.window import EventClock
 
 NEVER_MS = 1 << 62
 FORMAT = 2
-FEW = 8
 
 
 @dataclass(slots=True)
@@ -90,55 +90,6 @@ class AccountStage:
             for record in clock.ripe():
                 self._place(record, record.timestamp_ms)
 
-    def observe_all(self, requests: Sequence[Request]) -> None:
-        """Take in requests, as `observe` does one after another; together where nothing about them is odd."""
-        if requests:
-            self._take(requests, [request.timestamp_ms for request in requests], event_keys(requests))
-
-    def _take(self, requests: Sequence[Request], times: list[int], keys: list[int]) -> None:
-        is_new = self._recent.isdisjoint(keys) and len(set(keys)) == len(keys)
-        first_ms, last_ms = min(times), max(times)
-        if not (is_new and self._is_plain(first_ms, last_ms)):
-            self._take_halves(requests, times, keys)
-            return
-        self._clock.confirm(last_ms)
-        self._recent.update(keys)
-        window = first_ms // self._window_ms
-        if window == last_ms // self._window_ms:
-            self._put(window, requests, times, keys)
-        else:
-            self._put_by_window(requests, times, keys)
-        self.counts.used += len(times)
-
-    def _take_halves(self, requests: Sequence[Request], times: list[int], keys: list[int]) -> None:
-        """Take in by halves what cannot be taken together: a few are odd, or the whole is longer than the lateness."""
-        if len(requests) <= FEW:
-            for request in requests:
-                self.observe(request)
-            return
-        for half in (slice(None, len(times) // 2), slice(len(times) // 2, None)):
-            self._take(requests[half], times[half], keys[half])
-
-    def _is_plain(self, first_ms: int, last_ms: int) -> bool:
-        """Whether requests of such times are neither late nor ahead, in whatever order they are."""
-        return first_ms // self._window_ms > self.closed_through and self._clock.is_plain(first_ms, last_ms)
-
-    def _put_by_window(self, requests: Sequence[Request], times: list[int], keys: list[int]) -> None:
-        parts: dict[int, list[int]] = {}
-        for at, time_ms in enumerate(times):
-            parts.setdefault(time_ms // self._window_ms, []).append(at)
-        for window, places in parts.items():
-            some = [requests[at] for at in places]
-            self._put(window, some, [times[at] for at in places], [keys[at] for at in places])
-
-    def _put(self, window: int, requests: Sequence[Request], times: Sequence[int], keys: Sequence[int]) -> None:
-        seen = self._open.get(window)
-        if seen is None:
-            seen = self._open[window] = OpenWindow()
-            self._recent_by_window[window] = []
-        self._recent_by_window[window].extend(keys)
-        seen.add_all(requests, times)
-
     def _place(self, request: Request, timestamp_ms: int) -> None:
         clock = self._clock
         clock.confirm(timestamp_ms)
@@ -146,12 +97,18 @@ class AccountStage:
         if timestamp_ms < clock.floor_ms or window <= self.closed_through:
             self.counts.late += 1
             return
-        (event_key,) = event_keys((request,))
+        name = f"{request.account_id}\0{request.event_id}".encode("utf-8", "surrogatepass")
+        event_key = int.from_bytes(blake2b(name, digest_size=8).digest(), "big")
         if event_key in self._recent:
             self.counts.duplicates += 1
             return
         self._recent.add(event_key)
-        self._put(window, (request,), (timestamp_ms,), (event_key,))
+        seen = self._open.get(window)
+        if seen is None:
+            seen = self._open[window] = OpenWindow()
+            self._recent_by_window[window] = []
+        self._recent_by_window[window].append(event_key)
+        seen.add(request, timestamp_ms)
         self.counts.used += 1
 
     def advance(self, watermark_ms: int | None) -> list[WindowReport]:

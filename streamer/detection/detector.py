@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from streamer.detection.account_stage import AccountStage, OutcomeCounts
 from streamer.detection.cluster_stage import ClusterStage
 from streamer.detection.evidence import WindowReport
@@ -27,9 +25,11 @@ class Detector:
         """What became of the requests so far."""
         return self.accounts.counts
 
-    def observe_all(self, requests: Sequence[Request]) -> list[Decision]:
+    def observe_all(self, requests: list[Request]) -> list[Decision]:
         """Take in a batch and close what it completes."""
-        self.accounts.observe_all(requests)
+        observe = self.observe
+        for request in requests:
+            observe(request)
         return self.advance()
 
     def advance(self) -> list[Decision]:

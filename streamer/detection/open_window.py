@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -51,46 +50,6 @@ def marks_of(status: int | None, language: str | None, capability: str | None) -
     return refused | (bit_of(language) + 1) << _LANGUAGE_SHIFT | (bit_of(capability) + 1) << _CAPABILITY_SHIFT
 
 
-def event_keys(requests: Iterable[Request]) -> list[int]:
-    """Give 64 bits of each that tell a repeat, the same in every process."""
-    names = [f"{one.account_id}\0{one.event_id}".encode("utf-8", "surrogatepass") for one in requests]
-    digests = b"".join([blake2b(name, digest_size=8).digest() for name in names])
-    keys: list[int] = np.frombuffer(digests, dtype=">u8").tolist()
-    return keys
-
-
-def session_of(name: str) -> int:
-    """Give 32 bits that stand for a session, never 0."""
-    return crc32(name.encode("utf-8", "surrogatepass")) | 1
-
-
-def _identity(request: Request) -> tuple[Any, ...]:
-    return (
-        request.client_ip,
-        request.user_agent,
-        request.tls_fingerprint,
-        request.device_id,
-        request.payment_fingerprint,
-        request.email_domain,
-        request.system_prompt_hash,
-        request.account_created_ms,
-        request.plan,
-        request.organization_id,
-        request.model,
-    )
-
-
-def _prompt(request: Request) -> tuple[int, int]:
-    """Give what stands for a request's prompt, and the mark of its kind."""
-    simhash = request.prompt_simhash
-    if simhash is not None:
-        return int(simhash, 16), BY_HASH << _KIND_SHIFT
-    asked = request.input_tokens
-    if asked is not None and asked >= MIN_TELLING_TOKENS:
-        return _shape(request.model, asked, request.max_tokens), BY_SHAPE << _KIND_SHIFT
-    return 0, NO_PROMPT
-
-
 class Columns(NamedTuple):
     """The requests of a window, by account and time; `account` and `identity` are places in the lists.
 
@@ -116,35 +75,56 @@ class Columns(NamedTuple):
 class OpenWindow:
     """Collects requests in any order; 44 bytes each, and every account and identity once."""
 
-    __slots__ = ("_accounts", "_columns", "_identities")
+    __slots__ = ("_accounts", "_append", "_columns", "_identities")
 
     def __init__(self) -> None:
         self._accounts: dict[str, int] = {}
         self._identities: dict[tuple[Any, ...], int] = {}
-        self._columns: dict[str, array[int]] = {name: array(code) for name, code in _COLUMNS.items()}
+        self._set({name: array(code) for name, code in _COLUMNS.items()})
+
+    def _set(self, columns: dict[str, Any]) -> None:
+        self._columns = columns
+        self._append = tuple(column.append for column in columns.values())
 
     def add(self, request: Request, timestamp_ms: int) -> None:
         """Add one request."""
-        self.add_all((request,), (timestamp_ms,))
-
-    def add_all(self, requests: Sequence[Request], times: Sequence[int]) -> None:
-        """Add requests, of which these are the times."""
-        accounts, identities, columns = self._accounts, self._identities, self._columns
-        columns["account"].extend([accounts.setdefault(one.account_id, len(accounts)) for one in requests])
-        columns["identity"].extend([identities.setdefault(said, len(identities)) for said in map(_identity, requests)])
-        columns["time_ms"].extend(times)
-        columns["output"].extend([UNKNOWN if (told := one.output_tokens) is None else told for one in requests])
-        columns["input"].extend([UNKNOWN if (told := one.input_tokens) is None else told for one in requests])
-        columns["max_tokens"].extend([UNKNOWN if (told := one.max_tokens) is None else told for one in requests])
-        columns["session"].extend([0 if (name := one.session_id) is None else session_of(name) for one in requests])
-        prompts = list(map(_prompt, requests))
-        columns["prompt"].extend([prompt for prompt, _ in prompts])
-        columns["marks"].extend(
-            [
-                marks_of(one.status, one.language, one.capability) | kind
-                for one, (_, kind) in zip(requests, prompts, strict=True)
-            ]
+        identity = (
+            request.client_ip,
+            request.user_agent,
+            request.tls_fingerprint,
+            request.device_id,
+            request.payment_fingerprint,
+            request.email_domain,
+            request.system_prompt_hash,
+            request.account_created_ms,
+            request.plan,
+            request.organization_id,
+            request.model,
         )
+        add_account, add_time, add_output, add_input, add_limit, add_identity, add_prompt, add_session, add_marks = (
+            self._append
+        )
+        accounts, identities = self._accounts, self._identities
+        add_account(accounts.setdefault(request.account_id, len(accounts)))
+        add_identity(identities.setdefault(identity, len(identities)))
+        add_time(timestamp_ms)
+        output, asked, limit = request.output_tokens, request.input_tokens, request.max_tokens
+        add_output(UNKNOWN if output is None else output)
+        add_input(UNKNOWN if asked is None else asked)
+        add_limit(UNKNOWN if limit is None else limit)
+        session = request.session_id
+        add_session(0 if session is None else crc32(session.encode("utf-8", "surrogatepass")) | 1)
+        marks = marks_of(request.status, request.language, request.capability)
+        simhash = request.prompt_simhash
+        if simhash is not None:
+            add_prompt(int(simhash, 16))
+            marks |= BY_HASH << _KIND_SHIFT
+        elif asked is not None and asked >= MIN_TELLING_TOKENS:
+            add_prompt(_shape(request.model, asked, limit))
+            marks |= BY_SHAPE << _KIND_SHIFT
+        else:
+            add_prompt(0)
+        add_marks(marks)
 
     def columns(self) -> Columns:
         """Give everything, sorted by account and time; what came first does not matter."""
@@ -174,8 +154,11 @@ class OpenWindow:
         accounts, identities, columns = state
         self._accounts = {name: at for at, name in enumerate(accounts)}
         self._identities = {tuple(identity): at for at, identity in enumerate(identities)}
-        for column, data in zip(self._columns.values(), columns, strict=True):
-            column.frombytes(data)
+        restored = {}
+        for (name, code), data in zip(_COLUMNS.items(), columns, strict=True):
+            restored[name] = array(code)
+            restored[name].frombytes(data)
+        self._set(restored)
         return self
 
 

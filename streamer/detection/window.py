@@ -69,13 +69,6 @@ class EventClock:
         if self.newest_ms is None or timestamp_ms > self.newest_ms:
             self._move(timestamp_ms)
 
-    def is_plain(self, first_ms: int, last_ms: int) -> bool:
-        """Whether requests of times between these are neither late nor ahead nor set free any that are held."""
-        if self.newest_ms is None or last_ms > self.horizon_ms:
-            return False
-        newest_ms = max(self.newest_ms, last_ms)
-        return first_ms >= newest_ms - self.lateness_ms and newest_ms + self.lateness_ms < self.ripe_ms
-
     def hold(self, request: Request) -> tuple[list[RequestRecord], int]:
         """Keep a request that is ahead; return those that are now believed, and how many had to be given up."""
         record = record_of(request)

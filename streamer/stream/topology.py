@@ -20,7 +20,7 @@ from streamer.stream.settings import StreamSettings
 from streamer.stream.tasks import AccountTask, BarrierTask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
 
     from streamer.config import StreamerConfig
     from streamer.detection.records import Decision
@@ -146,7 +146,7 @@ class RequestDecoder:
         self._topic = config.kafka.topics.rejects
         self._position = position
 
-    def __call__(self, incoming: Incoming) -> tuple[Sequence[RequestEvent], list[Outgoing]]:
+    def __call__(self, incoming: Incoming) -> tuple[Iterable[RequestEvent], list[Outgoing]]:
         """Decode; what cannot be used goes to the topic of rejects, unchanged."""
         if incoming.value is None:
             return (), []

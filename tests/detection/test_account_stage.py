@@ -96,22 +96,6 @@ def test_every_request_is_accounted_for(seen: list[tuple[int, str, int]], batch:
     assert sum(rows(reports).values()) == stage.counts.used == sum(exactly(stage).values())
 
 
-@given(observed, st.integers(1, 30))
-def test_requests_taken_together_are_taken_as_one_after_another(seen: list[tuple[int, str, int]], batch: int) -> None:
-    start = [at(0, "starter") for _ in range(8)]
-    requests = [*start, *(at(offset, name, f"e{event}") for offset, name, event in seen)]
-    one, together = AccountStage(SETTINGS), AccountStage(SETTINGS)
-    for begin in range(0, len(requests), batch):
-        some = requests[begin : begin + batch]
-        for request in some:
-            one.observe(request)
-        together.observe_all(some)
-        assert together.snapshot() == one.snapshot()
-        assert together.advance(together.watermark_ms) == one.advance(one.watermark_ms)
-    assert together.drain() == one.drain()
-    assert together.counts == one.counts
-
-
 def test_a_request_counts_once_however_often_it_comes() -> None:
     stage = AccountStage(SETTINGS)
     begun(stage)
