@@ -184,16 +184,18 @@ class LinkIndex:
         touched, self._touched = sorted(self._touched), set()
         for key in touched:
             group = self.groups[key]
-            if len(group.members) > limit:
+            count = len(group.members)
+            if count > limit:
                 group.forget(oldest)
-            if len(group.members) > limit:
+                count = len(group.members)
+            if count > limit:
                 self._drop(key)
                 self._hubs[key] = window
-            elif len(group.members) >= MIN_TIE and reference.ready:
-                if len(group.members) >= self._min_accounts:
+            elif count >= MIN_TIE and reference.ready:
+                if count >= self._min_accounts:
                     grown = group.new_requests >= settings.judge_growth_ratio * group.judged_requests
                 else:
-                    grown = len(group.members) >= (1 + TIE_GROWTH_RATIO) * group.judged_accounts
+                    grown = count >= (1 + TIE_GROWTH_RATIO) * group.judged_accounts
                 if grown or window - group.judged_window >= (often if group.suspect else every):
                     group.forget(oldest)
                     yield group

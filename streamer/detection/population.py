@@ -29,7 +29,7 @@ def strata_of(settings: ReferenceSettings) -> int:
     return len(settings.strata) + 2
 
 
-def cell_codes(stratum: Any, feature: int, bucket: Any, place: Any) -> Cells:  # noqa: ANN401 - numbers or arrays
+def cell_codes(stratum: Any, feature: Any, bucket: Any, place: Any) -> Cells:  # noqa: ANN401 - numbers or arrays
     """Give the codes of cells: where they stand in a table of strata, features, buckets and bins."""
     # The bin is cut first: a sum of small floats would round it up.
     code = ((stratum * Feature.COUNT + feature) * BUCKETS + bucket) * BINS + np.asarray(place).astype(np.int64)
