@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -153,7 +154,8 @@ def split(report: WindowReport, link_partitions: int, shards: int) -> list[Windo
     active = report.active
     uses = np.frombuffer(active.uses, dtype=USE)
     prompts = np.frombuffer(active.prompts, dtype=PROMPT)
-    owners = partition_of(np.array([link.key for link in active.links], dtype=np.uint64), shards, link_partitions)
+    keys = np.fromiter(map(itemgetter(0), active.links), dtype=np.uint64, count=len(active.links))
+    owners = partition_of(keys, shards, link_partitions)
     of_prompts = partition_of(keys_of(prompts), shards, link_partitions)
     found = []
     for target in range(link_partitions):

@@ -116,7 +116,8 @@ class MemberTable:
 def members_of(rows: Rows, window: int, usual: Any, scores: Any) -> Rows:  # noqa: ANN401 - columns, or one value
     """Make members of rows that were active in a window."""
     members = np.zeros(len(rows), dtype=MEMBER)
-    for name in ROW.names or ():
-        members[name] = rows[name]
+    # A member begins with a row: its bytes are copied at once, for field by field takes ten times as long.
+    as_bytes = np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), ROW.itemsize)
+    members.view(np.uint8).reshape(len(rows), MEMBER.itemsize)[:, : ROW.itemsize] = as_bytes
     members["window"], members["usual"], members["scores"] = window, usual, scores
     return members
