@@ -15,7 +15,7 @@ from streamer.detection.profile import Rows
 
 MAX_PROMPTS = 256
 MAX_IDENTITIES = 32
-CACHE = 50_000
+CACHE = 16_384
 
 
 # What one identity says; `links` are numbers, NO_LINK where there are fewer.

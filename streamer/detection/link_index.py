@@ -98,7 +98,9 @@ class LinkIndex:
         self._epoch_windows = window.windows(settings.sighting_memory_s)
         self._sweep_windows = window.windows(SWEEP_S)
         self._swept = -1
-        self._sightings = Sightings(settings.shards, settings.sighting_slots)
+        self._sightings = Sightings(
+            settings.shards, settings.sighting_slots, partition=partition, partitions=partitions
+        )
         self._per_shard: Counter[int] = Counter()
         self._touched: set[int] = set()
         self.groups: dict[int, Group] = {}

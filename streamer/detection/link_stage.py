@@ -33,7 +33,7 @@ from streamer.detection.profile import BINS, BUCKETS, Feature, Rows
 from streamer.detection.settings import HOUR_S, DetectionSettings
 from streamer.detection.window import Barrier
 
-FORMAT = 2
+FORMAT = 3
 SWEEP_S = 6 * HOUR_S
 _REFUSED = ((POOLED * Feature.COUNT + Feature.REFUSED) * BUCKETS) * BINS
 
