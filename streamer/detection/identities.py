@@ -80,6 +80,10 @@ class Identities:
         )
         return at
 
+    def _forget(self) -> None:
+        self._known, self._links, self._numbers = {}, [], {}
+        self._facts = np.zeros(_FIRST_SIZE, dtype=FACTS)
+
     def _number(self, link: Link) -> int:
         number = self._numbers.setdefault(link.key, len(self._links))
         if number == len(self._links):
@@ -88,8 +92,6 @@ class Identities:
 
     def of(self, seen: Columns, cut: Segments) -> Who:
         """Put together what the requests of each account say; where they differ, the same is taken in any order."""
-        if len(self._known) >= CACHE:
-            self._known, self._links, self._numbers = {}, [], {}
         known = list(map(self._known.get, seen.identities))
         at = [self._learn(seen.identities[n]) if number is None else number for n, number in enumerate(known)]
         facts = self._facts[at]
@@ -110,6 +112,8 @@ class Identities:
         plan = np.maximum.reduceat(np.where(stratum == self._other, 0, stratum), starts)
         kept = np.arange(len(owner)) - starts[owner] < MAX_IDENTITIES
         links, uses = self._uses(owner[kept], facts["links"][said[kept]])
+        if len(self._known) > CACHE:
+            self._forget()
         return Who(
             np.where(plan == 0, self._other, plan),
             np.maximum.reduceat(organization, starts),
