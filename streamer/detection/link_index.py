@@ -110,11 +110,8 @@ class LinkIndex:
     def see(self, gathered: Gathering, window: int) -> set[int]:
         """Note the links of the accounts that were active in the window being closed; give those now in a group."""
         self._sweep(window)
-        keys, owners = gathered.keys, gathered.owners
-        mine = np.arange(len(keys))
-        if self._partitions > 1:
-            mine = np.flatnonzero(partition_of(keys, self._settings.shards, self._partitions) == self._partition)
-            keys, owners = keys[mine], owners[mine]
+        mine = np.flatnonzero(partition_of(gathered.keys, self._settings.shards, self._partitions) == self._partition)
+        keys, owners = gathered.keys[mine], gathered.owners[mine]
         known, unknown = self._known(keys)
         met = unknown[
             self._sightings.shared(keys[unknown], gathered.account_keys[owners[unknown]], window // self._epoch_windows)
@@ -153,8 +150,8 @@ class LinkIndex:
         groups, touched = self.groups, self._touched
         for key, begin, end, count in zip(keys[starts].tolist(), starts.tolist(), ends, requests, strict=True):
             group = groups.get(key)
-            if group is None:  # there was no room for it
-                continue
+            if group is None:
+                continue  # there was no room for it
             if end - begin == 1:
                 group.members[accounts[begin]] = window
             else:
