@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
 START_MS = 1_780_272_000_000
 LARGE = bool(os.environ.get("LARGE_WORLDS"))
 ACCOUNTS = 1_000_000 if LARGE else 100_000
-# What `python -m tests.benchmarks.invented` shows, and as much again for an unlucky moment.
+# Well above what `python -m tests.benchmarks.invented` shows, and below what it was when nothing was let go of.
 PROGRAM_BYTES, ACCOUNT_BYTES = 400_000_000, 5_000
 
 
