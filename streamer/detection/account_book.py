@@ -102,7 +102,6 @@ class AccountBook:
             rows["key"][begin] = keys
             rows["first_ms"][begin] = rows["last_ms"][begin] = first_ms[gone]
             rows["hour"][begin] = first_ms[gone] // HOUR_MS
-            rows["told_stretch"][begin] = -1
             rows["census_day"][begin] = rows["refused_day"][begin] = first_ms[gone] // (HOUR_MS * DAY_HOURS)
         if self._changed is not None:
             self._changed.update(account_ids)

@@ -116,9 +116,7 @@ class Origins(NamedTuple):
     prompted: Ints
 
 
-def learn(
-    state: Accounts, cut: Segments, origins: Origins, window_start_ms: int, settings: AccountSettings
-) -> None:
+def learn(state: Accounts, cut: Segments, origins: Origins, window_start_ms: int, settings: AccountSettings) -> None:
     """Let records take in a closed window, in place; `state` has a record for each account of `cut`, in its order."""
     seen = cut.seen
     known = state["requests"] > 0

@@ -22,6 +22,8 @@ from streamer.detection.profile import (
 )
 from streamer.detection.settings import DAY_S, HOUR_S
 
+_FEATURES = np.array(PROFILE)
+_ARE_HABITS = np.isin(_FEATURES, HABITS)
 MIN_GAPS = 4.0
 MIN_CONVERSED = 3.0
 MIN_REQUESTS_FOR_HOURS = 3
@@ -86,11 +88,11 @@ def census(rows: Rows, daily: Ints, refused: tuple[int, int]) -> tuple[Ints, Int
         cell_codes(POOLED, Feature.SURPRISE, 0, np.minimum(rows["surprise"] * SURPRISE_BINS_PER_UNIT, BINS - 1)),
         cell_codes(POOLED, Feature.WINDOW_REQUESTS, 0, np.minimum(log_steps(rows["requests"]) // 32, BINS - 1)),
     ]
-    for at, feature in enumerate(PROFILE):
-        counted = (bins[:, at] != MISSING) & (daily | (~settled if feature in HABITS else False))
-        for stratum in (np.zeros(int(counted.sum()), dtype=np.int64), rows["stratum"][counted].astype(np.int64)):
-            codes = cell_codes(stratum, feature, places[counted, at], bins[counted, at])
-            found.append(codes)
+    counted = (bins != MISSING) & (daily[:, np.newaxis] | (_ARE_HABITS & ~settled[:, np.newaxis]))
+    row, feature = np.nonzero(counted)
+    of_strata = cell_codes(rows["stratum"][row].astype(np.int64), _FEATURES[feature], places[counted], bins[counted])
+    of_all = cell_codes(POOLED, _FEATURES[feature], places[counted], bins[counted])
+    found += [of_strata, of_all]
     codes, counts = np.unique(np.concatenate(found), return_counts=True)
     by_kind = [(cell_codes(POOLED, Feature.REFUSED, 0, np.array([at])), count) for at, count in enumerate(refused)]
     extra = [(code, count) for code, count in by_kind if count]

@@ -34,7 +34,15 @@ WIDTH: Final = CAPABILITIES + LANGUAGES + len(NUMBERS)
 TOLD_EVERY_MS = 6 * HOUR_S * 1000
 MIN_REQUESTS = 5
 _LARGEST = 6e4
-BEHAVIOUR = np.dtype([("key", "<u8"), ("first_seen_ms", "<i8"), ("total_requests", "<i8"), ("total_output_tokens", "<i8"), ("values", "<f2", (WIDTH,))])
+BEHAVIOUR = np.dtype(
+    [
+        ("key", "<u8"),
+        ("first_seen_ms", "<i8"),
+        ("total_requests", "<i8"),
+        ("total_output_tokens", "<i8"),
+        ("values", "<f2", (WIDTH,)),
+    ]
+)
 
 
 def due(state: Accounts, start_ms: int) -> Ints:

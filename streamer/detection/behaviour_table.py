@@ -13,6 +13,7 @@ from streamer.detection.profile import Rows
 from streamer.detection.settings import DAY_S, LikenessSettings, WindowSettings
 
 _FIRST_SIZE = 1024
+SPARE = 1.25
 _MIX = np.uint64(0x9E37_79B9_7F4A_7C15)
 Values = npt.NDArray[np.float16]
 
@@ -51,7 +52,10 @@ class BehaviourTable:
         places = np.array(slots, dtype=np.int64)
         self._rows[places] = rows
         self._windows[places] = window
-        self._samples.setdefault(window // self._day, []).append(rows)
+        told = self._samples.setdefault(window // self._day, [])
+        told.append(rows)
+        if sum(map(len, told)) > SPARE * self._settings.sample_accounts:
+            told[:] = [self._drawn(told)]
 
     def _new(self, key: int, name: str) -> int:
         if self._free:
@@ -68,15 +72,12 @@ class BehaviourTable:
         return slot
 
     def sweep(self, window: int) -> None:
-        """Cut down samples, drop old ones, and forget accounts that were not told of for long; once a day."""
+        """Drop old samples, and forget accounts not told of for long; once a day, or where they are too many."""
         day = window // self._day
-        if day == self._swept:
+        if day == self._swept and len(self) <= SPARE * self._settings.max_accounts:
             return
         self._swept = day
         self._samples = {at: rows for at, rows in self._samples.items() if at >= day - self._settings.sample_days}
-        for at, rows in self._samples.items():
-            if len(rows) > 1 and at < day:
-                self._samples[at] = [self._drawn(rows)]
         gone = [key for key, slot in self._slots.items() if self._windows[slot] < day * self._day - self._kept]
         excess = len(self._slots) - len(gone) - self._settings.max_accounts
         if excess > 0:
@@ -97,7 +98,9 @@ class BehaviourTable:
         return found
 
     def sample(self, before_window: int, without: Container[int]) -> tuple[Values, int]:
-        """Give how accounts behaved on the days that ended before a window, or on the first day known; and how many days.
+        """Give how accounts behaved on the days that ended before a window, and how many days those are.
+
+        Where no day had ended, it is the first day that is known.
 
         `without` are keys of accounts that are left out.
         """
@@ -123,10 +126,13 @@ class BehaviourTable:
         found: Values = self._rows["values"][[self._slots[key] for key in keys]]
         return found
 
-    def row(self, key: int) -> Rows:
-        """Give the whole row of an account; of none if it is not known."""
+    def totals(self, key: int) -> tuple[int, int, int]:
+        """Give when an account was first seen, and its requests and output tokens; zeros if it is not known."""
         slot = self._slots.get(key)
-        return self._rows[:0] if slot is None else self._rows[slot : slot + 1]
+        if slot is None:
+            return 0, 0, 0
+        row = self._rows[slot]
+        return int(row["first_seen_ms"]), int(row["total_requests"]), int(row["total_output_tokens"])
 
     def told_since(self, key: int, window: int) -> bool:
         """Whether an account was told of since a window."""

@@ -115,6 +115,14 @@ class Cluster:
                 leaving.append(key)
         return leaving
 
+    def is_alarming(self) -> bool:
+        """Whether it is a group of accounts with a clear trace of control."""
+        return self.kind == "cluster" and bool(self.accounts and self.findings) and self.strongest().is_alarming
+
+    def age(self) -> tuple[int, str]:
+        """Give what puts clusters in order, the oldest first."""
+        return self.first_window, self.cluster_id
+
     def held(self) -> frozenset[int]:
         """Give the accounts that ties or hand-offs hold in it: from them it grows, and by them it is judged."""
         return frozenset(key for key, account in self.accounts.items() if not account.by_likeness)

@@ -74,7 +74,8 @@ class ClusterStage:
             self._said += [saying for saying in report.sayings if self._opinion.is_new(saying.saying_id)]
             return
         if not self._barrier.passed(report.partition, report.window):
-            says = report.leads or report.watched.account_ids or report.behaviours.account_ids or report.tests or any(report.refused)
+            told = report.leads or report.watched.account_ids or report.behaviours.account_ids
+            says = told or report.tests or any(report.refused)
             self._barrier.add(report.window, [report] if says else [])
         if report.last:
             self._barrier.report(report.partition, report.window, idle=report.idle)
@@ -135,9 +136,9 @@ class ClusterStage:
         fresh = [(key, requests) for key, at, requests in windows if at == window and key in self.clusters.of_account]
         told = {key for key, _ in fresh if self._members.window_of(key) >= window}
         self._members.put(rows, watched.account_ids, [watched.models[number] for number in rows["model"].tolist()])
-        for key, requests in fresh:
-            cluster = self.clusters.by_id[self.clusters.of_account[key]]
-            self._refresh(cluster, key)
+        within = [(self.clusters.by_id[self.clusters.of_account[key]], key) for key, _ in fresh]
+        self._refresh([cluster.accounts[key] for cluster, key in within], [key for _, key in within])
+        for (cluster, key), (_, requests) in zip(within, fresh, strict=True):
             if key not in told:
                 cluster.note(now_ms, key, requests)
 
@@ -149,17 +150,20 @@ class ClusterStage:
             idle = self.settings.window.windows(self.settings.link.idle_s)
             self._members.forget(self._swept * every - idle, kept=self.clusters.of_account.keys())
 
-    def _refresh(self, cluster: Cluster, key: int) -> None:
-        account = cluster.accounts[key]
-        known = self._members.of([key])
-        row = known[0] if len(known) else next(iter(self._behaviour.row(key)), None)
-        if row is None:
-            return
-        account.first_seen_ms = int(row["first_seen_ms"])
-        account.requests = int(row["total_requests"])
-        account.output_tokens = int(row["total_output_tokens"])
-        if len(known):
-            account.models = tuple(sorted({*account.models, *self._members.models_of(key)}))
+    def _refresh(self, accounts: Iterable[ClusterAccount], keys: Iterable[int]) -> None:
+        """Bring accounts, given side by side with their keys, up to what is known of them."""
+        side_by_side = list(zip(keys, accounts, strict=True))
+        watched = {key: account for key, account in side_by_side if key in self._members}
+        rows = self._members.of(watched)
+        columns = (rows[name].tolist() for name in ("first_seen_ms", "total_requests", "total_output_tokens"))
+        for account, key, first_ms, requests, tokens in zip(watched.values(), watched, *columns, strict=True):
+            account.first_seen_ms, account.requests, account.output_tokens = first_ms, requests, tokens
+            models = self._members.models_of(key)
+            if models != account.models:
+                account.models = tuple(sorted({*account.models, *models}))
+        for key, account in side_by_side:
+            if key not in watched:
+                account.first_seen_ms, account.requests, account.output_tokens = self._behaviour.totals(key)
 
     def _take_hand_offs(self, window: int, reports: list[LeadReport]) -> list[HandOff]:
         """Take in hand-offs but for those within one organization or one place, whose own affair they are.
@@ -222,7 +226,7 @@ class ClusterStage:
             left += [account for account, was_named in zip(gone, named, strict=True) if was_named]
         decisions += self._merge_kin(touched, window, now_ms)
         for cluster in self.clusters.by_id.values():
-            if cluster.kind == "cluster" and cluster.accounts and cluster.strongest().is_alarming and self._naming.name_alike(cluster, window, now_ms):
+            if cluster.is_alarming() and self._naming.name_alike(cluster, window, now_ms):
                 touched.setdefault(cluster.cluster_id, [])
         for cluster_id, left in touched.items():
             cluster = self.clusters.by_id[cluster_id]
@@ -231,8 +235,7 @@ class ClusterStage:
                 decisions += self.alerts.resolve(cluster, now_ms, "nobody is left in it")
                 continue
             cluster.forget_findings(window - self.settings.window.windows(DAY_S))
-            for key in cluster.accounts:
-                self._refresh(cluster, key)
+            self._refresh(cluster.accounts.values(), cluster.accounts)
             is_quiet = len(cluster.accounts) < cluster.quiet_below
             decisions += memberships(cluster, left, self._book, now_ms, only_left=is_quiet)
             if not is_quiet:
@@ -246,11 +249,11 @@ class ClusterStage:
             cluster = self.clusters.by_id.get(name)
             if cluster is None or cluster.kind == "account":
                 continue
-            same = sorted([cluster, *self._naming.same_kind(cluster, window)], key=lambda c: (c.first_window, c.cluster_id))
-            for other in same[1:]:
-                self.clusters.merge(same[0], other)
-                touched.setdefault(same[0].cluster_id, []).extend(touched.pop(other.cluster_id, []))
-                decisions += self.alerts.resolve(other, now_ms, f"merged into {same[0].cluster_id}")
+            oldest, *others = sorted([cluster, *self._naming.same_kind(cluster, window)], key=Cluster.age)
+            for other in others:
+                self.clusters.merge(oldest, other)
+                touched.setdefault(oldest.cluster_id, []).extend(touched.pop(other.cluster_id, []))
+                decisions += self.alerts.resolve(other, now_ms, f"merged into {oldest.cluster_id}")
         return decisions
 
     def _claim(self, suspect: Suspect, window: int) -> Suspect:

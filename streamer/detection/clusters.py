@@ -10,8 +10,11 @@ from streamer.detection.cluster import Cluster, ClusterAccount, Suspect
 from streamer.detection.links import stable_key
 from streamer.detection.settings import AlertSettings
 
-
 Alike = Callable[[Iterable[int], Iterable[int], int], bool]
+
+
+def _as_far_as_is_known(_some: Iterable[int], _others: Iterable[int], _window: int) -> bool:
+    return True
 
 
 class Placement(NamedTuple):
@@ -32,7 +35,9 @@ class Clusters:
         self.of_account: dict[int, str] = {}
         self._singles: dict[int, str] = {}
 
-    def place(self, suspect: Suspect, names: dict[int, str], now_ms: int, alike: Alike) -> Placement | None:
+    def place(
+        self, suspect: Suspect, names: dict[int, str], now_ms: int, alike: Alike = _as_far_as_is_known
+    ) -> Placement | None:
         """Put a suspect where it belongs: into the clusters it overlaps, which become one, or into one of its own.
 
         Clusters that are not `alike` stay apart.
@@ -99,7 +104,7 @@ class Clusters:
                 found.append(self.by_id[name])
         if not found and 2 * counts.total() > size:
             found = [self.by_id[max(counts, key=lambda name: (counts[name], name))]]
-        return sorted(found, key=lambda cluster: (cluster.first_window, cluster.cluster_id))
+        return sorted(found, key=Cluster.age)
 
     def _of_one_kind(self, found: list[Cluster], suspect: Suspect, alike: Alike) -> list[Cluster]:
         """Leave out clusters that behave otherwise than the one that has the most of a suspect."""

@@ -21,8 +21,8 @@ class ActiveAccounts(NamedTuple):
     """The accounts that were active in a window, with what they may share.
 
     `rows` are of `profile.ROW`, in the order of `account_ids`; `uses` say which of `links` an account was on; `prompts`
-    say which prompts it sent, when first (ms into the window) and when it was first refused (-1 if it was not); `behaviour`
-    is of `behaviour.BEHAVIOUR`, of those accounts whose turn it is.
+    say which prompts it sent, when first (ms into the window) and when it was first refused (-1 if it was not);
+    `behaviour` is of `behaviour.BEHAVIOUR`, of those accounts whose turn it is.
     """
 
     account_ids: list[str]

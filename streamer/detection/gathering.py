@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,8 @@ from streamer.detection.open_window import BY_HASH
 from streamer.detection.profile import ROW, Rows
 from streamer.detection.report_parts import keys_of
 
+_KEY = itemgetter(0)  # of a link
+
 
 class Gathering:
     """The active accounts of a window by key, the prompts they sent, and who used which link value.
@@ -24,7 +28,7 @@ class Gathering:
     def __init__(self, parts: Sequence[ActiveAccounts], *, templates: bool = True) -> None:
         # An account that moved between partitions, or a part that came twice, is there more than once.
         parts = sorted(parts, key=lambda part: (part.rows, part.uses, part.prompts))
-        rows = np.concatenate([part.table() for part in parts]) if parts else np.zeros(0, dtype=ROW)
+        rows = _joined([part.rows for part in parts], ROW)
         ids = [name for part in parts for name in part.account_ids]
         models = [part.models for part in parts for _ in part.account_ids]
         keys, first, place = np.unique(rows["key"], return_index=True, return_inverse=True)
@@ -34,26 +38,21 @@ class Gathering:
             models[at][number] for at, number in zip(first.tolist(), self.rows["model"].tolist(), strict=True)
         ]
         self.account_keys: Keys = keys
-        shift = np.cumsum([0, *(len(part.account_ids) for part in parts)])
         self._links = [link for part in parts for link in part.links]
-        uses, prompts = [np.zeros(0, dtype=USE)], [np.zeros(0, dtype=PROMPT)]
-        links = 0
-        for part, begin in zip(parts, shift.tolist(), strict=False):
-            used, asked = np.frombuffer(part.uses, dtype=USE).copy(), np.frombuffer(part.prompts, dtype=PROMPT).copy()
-            used["link"] += links
-            links += len(part.links)
-            used["owner"] = place[used["owner"] + begin]
-            asked["owner"] = place[asked["owner"] + begin]
-            uses.append(used)
-            prompts.append(asked)
-        told = [np.frombuffer(part.behaviour, dtype=BEHAVIOUR) for part in parts]
-        behaviour = np.concatenate(told) if told else np.zeros(0, dtype=BEHAVIOUR)
+        begin = np.cumsum([0, *(len(part.account_ids) for part in parts)])
+        first_link = np.cumsum([0, *(len(part.links) for part in parts)])
+        used, asked = _joined([part.uses for part in parts], USE), _joined([part.prompts for part in parts], PROMPT)
+        of_use = np.repeat(np.arange(len(parts)), [len(part.uses) // USE.itemsize for part in parts])
+        of_prompt = np.repeat(np.arange(len(parts)), [len(part.prompts) // PROMPT.itemsize for part in parts])
+        used["link"] += first_link[of_use].astype(np.uint32)
+        used["owner"] = place[used["owner"] + begin[of_use]]
+        asked["owner"] = place[asked["owner"] + begin[of_prompt]]
+        of_links = np.fromiter(map(_KEY, self._links), dtype=np.uint64, count=len(self._links))[used["link"]]
+        behaviour = _joined([part.behaviour for part in parts], BEHAVIOUR)
         self.behaviour: Rows = behaviour[np.unique(behaviour["key"], return_index=True)[1]]
-        used = np.concatenate(uses)
-        of_links = np.array([link.key for link in self._links], dtype=np.uint64)[used["link"]]
         by_owner = np.lexsort((of_links, used["owner"]))
         self._used = used["link"][by_owner]
-        self.prompts = _each_once(np.concatenate(prompts))
+        self.prompts = _each_once(asked)
         self._hashed: Rows = self.prompts[(self.prompts["kind"] == BY_HASH) & templates]
         template_keys = keys_of(self._hashed)[:, :TEMPLATE_KEYS]
         self.keys: Keys = np.concatenate((of_links[by_owner], template_keys.ravel()))
@@ -67,6 +66,11 @@ class Gathering:
             return self._links[int(self._used[at])]
         number, pair = divmod(at - len(self._used), TEMPLATE_KEYS)
         return Link(int(self.keys[at]), TEMPLATE, f"{int(self._hashed['value'][number]):016x}/{pair}")
+
+
+def _joined(parts: Sequence[bytes], dtype: np.dtype[Any]) -> Rows:
+    """Put packed rows one after another; joined as bytes, for numpy would compare all fields of all parts first."""
+    return np.frombuffer(bytearray().join(parts), dtype=dtype)
 
 
 def _each_once(prompts: Rows) -> Rows:

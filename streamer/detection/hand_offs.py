@@ -31,7 +31,9 @@ class HandOffs:
         self._window_ms = window.window_ms
         self._epoch_windows = window.windows(settings.sighting_memory_s)
         self._partition, self._partitions = np.uint64(partition), np.uint64(partitions)
-        self._sightings = Sightings(settings.shards, settings.prompt_slots, count_several=True)
+        self._sightings = Sightings(
+            settings.shards, settings.prompt_slots, count_several=True, partition=partition, partitions=partitions
+        )
         self._open: dict[int, list[tuple[int, int]]] = {}
 
     def see(self, gathered: Gathering, window: int) -> list[HandOff]:

@@ -37,10 +37,14 @@ class LeadBook:
 
     def add(self, lead: Lead, window: int) -> None:
         """Take in a lead."""
-        self._drop(lead.link.key)
-        tie = self.ties[lead.link.key] = Tie(lead, window, frozenset(lead.keys().tolist()))
-        for key in tie.keys:
-            self._of_account[key].add(lead.link.key)
+        link = lead.link.key
+        known = self.ties.pop(link, None)
+        before = known.keys if known is not None else frozenset()
+        tie = self.ties[link] = Tie(lead, window, frozenset(lead.keys().tolist()))
+        for key in tie.keys - before:
+            self._of_account[key].add(link)
+        for key in before - tie.keys:
+            self._release(key, link)
 
     def pass_on(self, found: HandOff, window: int) -> None:
         """Take in a hand-off."""
@@ -65,10 +69,13 @@ class LeadBook:
     def _drop(self, key: int) -> None:
         tie = self.ties.pop(key, None)
         for account in tie.keys if tie is not None else ():
-            held = self._of_account[account]
-            held.discard(key)
-            if not held:
-                del self._of_account[account]
+            self._release(account, key)
+
+    def _release(self, account: int, key: int) -> None:
+        held = self._of_account[account]
+        held.discard(key)
+        if not held:
+            del self._of_account[account]
 
     def overlapping(self, accounts: Iterable[int]) -> Counter[int]:
         """Give the link values that accounts are on, and how many of them are on each."""

@@ -64,8 +64,8 @@ class _Normal(NamedTuple):
 def _fit(values: Floats, shrinkage: float) -> _Normal:
     covariance = np.cov(values.T)
     own = np.diag(np.maximum(np.diag(covariance), LEAST_VARIANCE))
-    root = np.linalg.cholesky((1 - shrinkage) * covariance + shrinkage * own + 1e-3 * np.eye(len(own)))
-    return _Normal(values.mean(axis=0), root)
+    shrunk = (1 - shrinkage) * covariance + shrinkage * own + 1e-3 * np.eye(len(own))
+    return _Normal(values.mean(axis=0), np.asarray(np.linalg.cholesky(shrunk), dtype=np.float64))
 
 
 class Backdrop:
@@ -97,14 +97,14 @@ class Likeness:
     def alike(self, values: npt.NDArray[np.float16], known: int, settings: LikenessSettings) -> list[int]:
         """Give which of some accounts may be named beside `known` members, the likest first.
 
-        Those that even few members are as far from the middle as are of another subject. How many of them are honest is told by how many were as like before: no more than `new_error_ratio` of them, and
-        `error_ratio` of all.
+        Those farther from the middle than nearly all members are of another subject. How many of the rest are honest is
+        told by how many were as like before: at most `new_error_ratio` of those named, and `error_ratio` of all.
         """
         backdrop, days = self._backdrop, self._backdrop.days
         highest = heapq.nlargest(TAIL_ACCOUNTS * days + 1, self._of(backdrop.scores).tolist())
         scores = backdrop.scale.scores(values)
         ratios = np.where(self._own.log_density(scores) >= self._edge(), self._of(scores), -np.inf)
-        order = np.argsort(-ratios, kind="stable").tolist()
+        order: list[int] = np.argsort(-ratios, kind="stable").tolist()
         scale = max(1.0, len(values) / max(1.0, backdrop.accounts)) / days
         last = 0
         for count, at in enumerate(order, 1):
@@ -115,13 +115,9 @@ class Likeness:
                 last = count
         return order[:last]
 
-
     def _edge(self) -> float:
         """Give the density above which nearly all members lie, each judged by others than itself."""
-        found = [
-            _fit(kept, OWN_SHRINKAGE).log_density(left)
-            for kept, left in _folds(self._members)
-        ]
+        found = [_fit(kept, OWN_SHRINKAGE).log_density(left) for kept, left in _folds(self._members)]
         return float(np.quantile(np.concatenate(found), EDGE_SHARE))
 
 

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from streamer.detection.gathering import Gathering
-from streamer.detection.links import Link
+from streamer.detection.links import Keys, Link
 from streamer.detection.population import Reference
 from streamer.detection.report_parts import partition_of
 from streamer.detection.settings import HOUR_S, DetectionSettings
@@ -24,6 +25,8 @@ SWEEP_S = 6 * HOUR_S
 MIN_TIE = 3
 # A group too small to be judged is told of again when it has this much more accounts.
 TIE_GROWTH_RATIO = 0.25
+_FILTER_MASK = (1 << 20) - 1
+Places = npt.NDArray[np.int64]
 
 
 class Group:
@@ -95,48 +98,76 @@ class LinkIndex:
         self._epoch_windows = window.windows(settings.sighting_memory_s)
         self._sweep_windows = window.windows(SWEEP_S)
         self._swept = -1
-        self._sightings = Sightings(settings.shards, settings.sighting_slots)
+        self._sightings = Sightings(
+            settings.shards, settings.sighting_slots, partition=partition, partitions=partitions
+        )
         self._per_shard: Counter[int] = Counter()
         self._touched: set[int] = set()
         self.groups: dict[int, Group] = {}
         self._hubs: dict[int, int] = {}
+        self._filter = self._fresh_filter()
 
     def see(self, gathered: Gathering, window: int) -> set[int]:
         """Note the links of the accounts that were active in the window being closed; give those now in a group."""
         self._sweep(window)
         mine = np.flatnonzero(partition_of(gathered.keys, self._settings.shards, self._partitions) == self._partition)
         keys, owners = gathered.keys[mine], gathered.owners[mine]
-        values = keys.tolist()
-        known = np.fromiter(map(self.groups.__contains__, values), dtype=np.bool_, count=len(values))
-        unknown = np.flatnonzero(~known)
-        if self._hubs:
-            hubs = np.fromiter((values[at] in self._hubs for at in unknown.tolist()), np.bool_, count=len(unknown))
-            unknown = unknown[~hubs]
-        met = self._sightings.shared(
-            keys[unknown], gathered.account_keys[owners[unknown]], window // self._epoch_windows
-        )
-        known[unknown[met]] = True
-        groups, touched = self.groups, self._touched
-        at = np.flatnonzero(known)
-        accounts = gathered.account_keys[owners[at]].tolist()
-        requests = gathered.rows["requests"][owners[at]].tolist()
-        for place, key, account, count in zip(mine[at].tolist(), keys[at].tolist(), accounts, requests, strict=True):
-            group = groups.get(key) or self._start(gathered, place, window)
-            if group is not None and group.members.get(account) != window:  # or another prompt of it had the same key
-                group.members[account] = window
-                group.new_requests += count
-                group.last_window = window
-                touched.add(key)
-        return set(accounts)
+        known, unknown = self._known(keys)
+        met = unknown[
+            self._sightings.shared(keys[unknown], gathered.account_keys[owners[unknown]], window // self._epoch_windows)
+        ]
+        for place, key in zip(mine[met].tolist(), keys[met].tolist(), strict=True):
+            if key not in self.groups:
+                self._start(gathered, place, window)
+        at = np.concatenate((known, met))
+        self._join(keys[at], owners[at], gathered, window)
+        return set(gathered.account_keys[owners[at]].tolist())
 
-    def _start(self, gathered: Gathering, place: int, window: int) -> Group | None:
+    def _known(self, keys: Keys) -> tuple[Places, Places]:
+        """Give where the keys of groups are, and where those of neither a group nor a hub are."""
+        maybe = np.flatnonzero(self._filter[keys & np.uint64(_FILTER_MASK)])
+        values = keys[maybe].tolist()
+        grouped = np.fromiter(map(self.groups.__contains__, values), dtype=np.bool_, count=len(values))
+        unknown = np.ones(len(keys), dtype=np.bool_)
+        unknown[maybe[grouped]] = False
+        if self._hubs:
+            popular = np.fromiter(map(self._hubs.__contains__, values), dtype=np.bool_, count=len(values))
+            unknown[maybe[popular]] = False
+        return maybe[grouped], np.flatnonzero(unknown)
+
+    def _join(self, keys: Keys, owners: Places, gathered: Gathering, window: int) -> None:
+        """Note accounts on the values of groups, each once however many of its prompts have the same key."""
+        if not len(keys):
+            return
+        order = np.lexsort((owners, keys))
+        keys, owners = keys[order], owners[order]
+        begins = np.concatenate(([True], keys[1:] != keys[:-1]))
+        fresh = begins | np.concatenate(([True], owners[1:] != owners[:-1]))
+        keys, owners, starts = keys[fresh], owners[fresh], np.flatnonzero(begins[fresh])
+        accounts = gathered.account_keys[owners].tolist()
+        requests = np.add.reduceat(gathered.rows["requests"][owners].astype(np.int64), starts).tolist()
+        ends = [*starts[1:].tolist(), len(keys)]
+        groups, touched = self.groups, self._touched
+        for key, begin, end, count in zip(keys[starts].tolist(), starts.tolist(), ends, requests, strict=True):
+            group = groups.get(key)
+            if group is None:
+                continue  # there was no room for it
+            if end - begin == 1:
+                group.members[accounts[begin]] = window
+            else:
+                group.members.update(dict.fromkeys(accounts[begin:end], window))
+            group.new_requests += count
+            group.last_window = window
+            touched.add(key)
+
+    def _start(self, gathered: Gathering, place: int, window: int) -> None:
         link = gathered.link(place)
         shard = link.key % self._settings.shards
         if self._per_shard[shard] >= self._settings.max_groups_per_shard:
-            return None
+            return
         self._per_shard[shard] += 1
-        group = self.groups[link.key] = Group(link, window)
-        return group
+        self.groups[link.key] = Group(link, window)
+        self._filter[link.key & _FILTER_MASK] = True
 
     def due(self, window: int, reference: Reference) -> Iterator[Group]:
         """Give the groups that have enough new to be judged at the close of a window, by key.
@@ -152,16 +183,18 @@ class LinkIndex:
         touched, self._touched = sorted(self._touched), set()
         for key in touched:
             group = self.groups[key]
-            if len(group.members) > limit:
+            count = len(group.members)
+            if count > limit:
                 group.forget(oldest)
-            if len(group.members) > limit:
+                count = len(group.members)
+            if count > limit:
                 self._drop(key)
                 self._hubs[key] = window
-            elif len(group.members) >= MIN_TIE and reference.ready:
-                if len(group.members) >= self._min_accounts:
+            elif count >= MIN_TIE and reference.ready:
+                if count >= self._min_accounts:
                     grown = group.new_requests >= settings.judge_growth_ratio * group.judged_requests
                 else:
-                    grown = len(group.members) >= (1 + TIE_GROWTH_RATIO) * group.judged_accounts
+                    grown = count >= (1 + TIE_GROWTH_RATIO) * group.judged_accounts
                 if grown or window - group.judged_window >= (often if group.suspect else every):
                     group.forget(oldest)
                     yield group
@@ -180,6 +213,14 @@ class LinkIndex:
             if group.last_window < oldest:
                 self._drop(key)
         self._hubs = {key: since for key, since in self._hubs.items() if since >= oldest}
+        self._filter = self._fresh_filter()
+
+    def _fresh_filter(self) -> npt.NDArray[np.bool_]:
+        """Mark the places of all groups and hubs: nearly all values are in neither, and are told so at once."""
+        marks = np.zeros(_FILTER_MASK + 1, dtype=np.bool_)
+        for keys in (self.groups, self._hubs):
+            marks[np.fromiter(keys, dtype=np.uint64, count=len(keys)) & np.uint64(_FILTER_MASK)] = True
+        return marks
 
     def _drop(self, key: int) -> None:
         del self.groups[key]
@@ -206,3 +247,4 @@ class LinkIndex:
         self._per_shard = Counter(key % self._settings.shards for key in self.groups)
         self._hubs = dict(state["hubs"])
         self._swept = state["swept"]
+        self._filter = self._fresh_filter()

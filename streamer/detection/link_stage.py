@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from streamer.detection.links import BINDING, TEMPLATE
 from streamer.detection.member_table import MemberTable, members_of
 from streamer.detection.plain_reports import active_from
 from streamer.detection.population import POOLED, SURPRISE_BINS_PER_UNIT, Population, Reference
-from streamer.detection.profile import BINS, BUCKETS, Feature
+from streamer.detection.profile import BINS, BUCKETS, Feature, Rows
 from streamer.detection.report_parts import partition_of
 from streamer.detection.settings import HOUR_S, DetectionSettings
 from streamer.detection.window import Barrier
@@ -117,17 +118,11 @@ class LinkStage:
         hand_offs = self._hand_offs.see(gathered, window)
         grouped = self._index.see(gathered, window)
         passing = {key for found in hand_offs for key in (found.giver, found.taker)}
-        self._remember(gathered, grouped | passing, reference, window)
         rows = gathered.rows
         loud = rows[rows["requests"] >= self.settings.alert.account_min_requests]
-        self._remember(gathered, set(loud["key"].tolist()), reference, window)
+        self._remember(gathered, {*grouped, *passing, *loud["key"].tolist()}, reference, window)
         bursts = [found for row in loud if (found := self._judge_account(row, reference)) is not None]
-        tests, leads = 0, []
-        for group in self._index.due(window, reference):
-            lead, tested = self._judge_group(group, window)
-            tests += tested
-            if lead is not None:
-                leads.append(lead)
+        leads, tests = self._judge_groups(list(self._index.due(window, reference)), window)
         shown = self._shown(leads, hand_offs, gathered, window)
         watched = self._watched_accounts(shown | {burst.key for burst in bursts})
         return LeadReport(
@@ -151,28 +146,38 @@ class LinkStage:
         ids, models = gathered.account_ids, gathered.models
         self._members.put(members, [ids[at] for at in wanted], [models[at] for at in wanted])
 
-    def _judge_group(self, group: Group, window: int) -> tuple[Lead | None, bool]:
+    def _judge_groups(self, groups: Sequence[Group], window: int) -> tuple[list[Lead], int]:
+        """Give the leads among groups, and how many of them could be tested; what all need is looked up at once."""
+        members = [sorted(group.members) for group in groups]
+        every = np.fromiter(chain.from_iterable(members), dtype=np.uint64, count=sum(map(len, members))).tobytes()
+        rows, ends = self._members.of_each(members)
+        requests = [0, *rows["requests_24h"].cumsum(dtype=np.int64).tolist()]
+        leads: list[Lead] = []
+        tests = begin = told = 0
+        for group, keys, end in zip(groups, members, ends, strict=True):
+            group.judged(window, requests[end] - requests[begin])
+            log10_p, tested = self._judge_group(group, rows[begin:end])
+            tests += tested
+            begin, told = end, told + len(keys)
+            small = len(keys) <= self.settings.link.tie_accounts
+            if group.link.kind in BINDING and (group.suspect or small):
+                leads.append(Lead(group.link, every[8 * (told - len(keys)) : 8 * told], log10_p))
+        return leads, tests
+
+    def _judge_group(self, group: Group, rows: Rows) -> tuple[float, bool]:
         """Test a group for traces of control; small ones on values that bind are leads as they are."""
-        keys = sorted(group.members)
-        rows = self._members.of(keys)
-        group.judged(window, int(rows["requests_24h"].sum()))
         tested = len(rows) >= self.settings.group.min_accounts
         log10_p = control(Table(rows), self.settings.group) if tested else 0.0
         group.suspect = log10_p <= self.settings.group.lead_log10_p
-        small = len(keys) <= self.settings.link.tie_accounts
-        if group.link.kind not in BINDING or not (group.suspect or small):
-            return None, tested
-        return Lead(group.link, np.array(keys, dtype=np.uint64).tobytes(), log10_p), tested
+        return log10_p, tested
 
-    def _shown(self, leads: Iterable[Lead], hand_offs: Iterable[HandOff], gathered: Gathering, window: int) -> set[int]:
+    def _shown(self, leads: Sequence[Lead], hand_offs: Iterable[HandOff], gathered: Gathering, window: int) -> set[int]:
         """Give the accounts that the next stage must see: those of new leads, and those that are watched and active."""
         until = window + self.settings.window.windows(self.settings.link.watch_s)
-        shown: set[int] = set()
+        shown = set(np.frombuffer(b"".join(lead.members for lead in leads), dtype=np.uint64).tolist())
         for lead in leads:
-            keys = lead.keys().tolist()
-            shown.update(keys)
             if lead.log10_p <= self.settings.group.lead_log10_p:
-                self._watched.update(dict.fromkeys(keys, until))
+                self._watched.update(dict.fromkeys(lead.keys().tolist(), until))
         for found in hand_offs:
             shown.update((found.giver, found.taker))
             self._watched.update(dict.fromkeys((found.giver, found.taker), until))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
+from itertools import accumulate, chain
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,14 @@ class MemberTable:
         found: Rows = self.rows[self.slots(keys)]
         return found
 
+    def of_each(self, groups: Iterable[Iterable[int]]) -> tuple[Rows, list[int]]:
+        """Give the rows of several groups of accounts one after another, each as `of` gives it, and where each ends."""
+        found = [[slot for slot in map(self._slots.get, keys) if slot is not None] for keys in groups]
+        ends = list(accumulate(map(len, found)))
+        slots = np.fromiter(chain.from_iterable(found), dtype=np.int64, count=ends[-1] if ends else 0)
+        rows: Rows = self.rows[slots]
+        return rows, ends
+
     def window_of(self, key: int) -> int:
         """Give the window in which an account was last active, as far as is known; -1 if it is not known."""
         slot = self._slots.get(key)
@@ -107,7 +116,8 @@ class MemberTable:
 def members_of(rows: Rows, window: int, usual: Any, scores: Any) -> Rows:  # noqa: ANN401 - columns, or one value
     """Make members of rows that were active in a window."""
     members = np.zeros(len(rows), dtype=MEMBER)
-    for name in ROW.names or ():
-        members[name] = rows[name]
+    # A member begins with a row: its bytes are copied at once, for field by field takes ten times as long.
+    as_bytes = np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), ROW.itemsize)
+    members.view(np.uint8).reshape(len(rows), MEMBER.itemsize)[:, : ROW.itemsize] = as_bytes
     members["window"], members["usual"], members["scores"] = window, usual, scores
     return members

@@ -93,13 +93,13 @@ class Naming:
         if group is None or group.known < MIN_KNOWN:
             return []
         found = [other for factor, other in self._factors(group, window) if factor >= SAME and other is not cluster]
-        return sorted(found, key=lambda other: (other.first_window, other.cluster_id))
+        return sorted(found, key=Cluster.age)
 
     def _factors(self, group: Group, window: int) -> list[tuple[float, Cluster]]:
         told = [
             (cluster, self._group(cluster.held(), window))
             for cluster in self._clusters.by_id.values()
-            if cluster.kind == "cluster" and cluster.findings and cluster.strongest().is_alarming
+            if cluster.is_alarming()
         ]
         return [
             (one_kind(group, other), cluster)

@@ -21,7 +21,9 @@ from streamer.detection.links import Link
 def active_from(plain: list[Any]) -> ActiveAccounts:
     """Make the active accounts of a report from their plain form."""
     ids, rows, models, links, uses, prompts, behaviour = plain
-    return ActiveAccounts(ids, rows, [tuple(names) for names in models], [Link(*link) for link in links], uses, prompts, behaviour)
+    return ActiveAccounts(
+        ids, rows, [tuple(names) for names in models], [Link(*link) for link in links], uses, prompts, behaviour
+    )
 
 
 def report_from(plain: list[Any]) -> LeadReport:

@@ -29,7 +29,7 @@ def strata_of(settings: ReferenceSettings) -> int:
     return len(settings.strata) + 2
 
 
-def cell_codes(stratum: Any, feature: int, bucket: Any, place: Any) -> Cells:  # noqa: ANN401 - numbers or arrays
+def cell_codes(stratum: Any, feature: Any, bucket: Any, place: Any) -> Cells:  # noqa: ANN401 - numbers or arrays
     """Give the codes of cells: where they stand in a table of strata, features, buckets and bins."""
     # The bin is cut first: a sum of small floats would round it up.
     code = ((stratum * Feature.COUNT + feature) * BUCKETS + bucket) * BINS + np.asarray(place).astype(np.int64)
@@ -61,12 +61,13 @@ class Histogram:
 class Reference:
     """What the population was like, up to a lag ago; frozen until the next epoch begins.
 
-    `counts` is of shape (strata, features, buckets, bins). A stratum too small to judge by is judged as everyone is.
+    `counts` is of shape (strata, features, buckets, bins); of it only what is asked of everyone is kept. A stratum too
+    small to judge by is judged as everyone is.
     """
 
     def __init__(self, epoch: int, counts: Cells, days: float, settings: ReferenceSettings) -> None:
         self.epoch = epoch
-        self._counts = counts
+        self._counts = counts[POOLED, :, 0].copy()
         totals = counts.sum(axis=3)
         volume = int(totals[POOLED, Feature.VOLUME, SETTLED])
         self.accounts = round(volume / days) if days else 0
@@ -78,15 +79,15 @@ class Reference:
         self._scores = np.zeros((*totals[:, used].shape, BINS), dtype=np.float32)
         self._variance = np.zeros(totals[:, used].shape)
         if self.ready:
-            self._score(totals, enough)
+            self._score(counts, totals, enough)
             stratum, feature, bucket = np.nonzero(self._known & (chosen == POOLED))
             self._scores[stratum, feature, bucket] = self._scores[POOLED, feature, bucket]
             self._variance[stratum, feature, bucket] = self._variance[POOLED, feature, bucket]
 
-    def _score(self, totals: Cells, enough: npt.NDArray[np.bool_]) -> None:
+    def _score(self, counts: Cells, totals: Cells, enough: npt.NDArray[np.bool_]) -> None:
         """Give each bin the normal score of its mid-rank, and each histogram the variance of its bins."""
         stratum, feature, bucket = np.nonzero(enough)
-        values = self._counts[stratum, feature, bucket].astype(np.float64)
+        values = counts[stratum, feature, bucket].astype(np.float64)
         total = totals[stratum, feature, bucket].astype(np.float64)[:, np.newaxis]
         middle = (values.cumsum(axis=1) - values / 2 + 0.5) / (total + 1)
         self._scores[stratum, feature, bucket] = special.ndtri(middle)
@@ -96,7 +97,7 @@ class Reference:
 
     def histogram(self, feature: int) -> Histogram | None:
         """Give the histogram of everyone for what is counted of windows; None where there is nothing."""
-        values = self._counts[POOLED, feature, 0]
+        values = self._counts[feature]
         return Histogram(values) if values.any() else None
 
     def scores(self, rows: Rows) -> npt.NDArray[np.float32]:
@@ -180,7 +181,7 @@ class Population:
                 cells = self._merged(epoch)
                 self._summed[cells[0]] += cells[1]
                 self._summed_epochs.add(epoch)
-        return self._summed.reshape(shape).copy()
+        return self._summed.reshape(shape)
 
     def _merged(self, epoch: int) -> Cells:
         """Give the cells of an epoch, each once, and keep them so."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,8 @@ def split(report: WindowReport, link_partitions: int, shards: int) -> list[Windo
     active = report.active
     uses = np.frombuffer(active.uses, dtype=USE)
     prompts = np.frombuffer(active.prompts, dtype=PROMPT)
-    owners = partition_of(np.array([link.key for link in active.links], dtype=np.uint64), shards, link_partitions)
+    keys = np.fromiter(map(itemgetter(0), active.links), dtype=np.uint64, count=len(active.links))
+    owners = partition_of(keys, shards, link_partitions)
     of_prompts = partition_of(keys_of(prompts), shards, link_partitions)
     behaviour = np.frombuffer(active.behaviour, dtype=BEHAVIOUR)
     of_behaviour = partition_of(behaviour["key"], shards, link_partitions)

@@ -93,9 +93,11 @@ class Search:
         suspects: list[Suspect] = []
         tests = 0
         for seed in seeds:
+            rests = 2 * len(seed.keys & self.looked.keys()) > len(seed.keys)
+            if tests >= SEEDS_PER_WINDOW or (rests and not seed.urgent):
+                continue
             keys, links = (seed.keys, list(seed.links)) if seed.is_whole else self._with_cluster(seed, clusters)
-            rests = 2 * sum(key in self.looked for key in seed.keys) > len(seed.keys)
-            if tests >= SEEDS_PER_WINDOW or (rests and (keys is not seed.keys or not seed.urgent)):
+            if rests and keys is not seed.keys:
                 continue
             union = grower.grow(keys, links)
             tests += 1
@@ -148,7 +150,9 @@ class Search:
             candidates,
             doubtful,
             frozenset(keys) - others,
-            frozenset(key for key, ties in zip(keys, held, strict=True) if ties >= PASSER_SUPPORT and key not in others),
+            frozenset(
+                key for key, ties in zip(keys, held, strict=True) if ties >= PASSER_SUPPORT and key not in others
+            ),
             tuple(union.links),
             found.evidence,
             log10_p,

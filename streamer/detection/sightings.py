@@ -23,17 +23,25 @@ class Sightings:
     A slot holds 28 bits of the key, 8 bits of time and 28 bits of the account. A million invented values cost nothing,
     and a value that was pushed out costs a later notice, not a wrong one. With `count_several`, a value that several
     accounts had keeps that fact in place of the last account. Shards do not share slots, so the same
-    values meet in a replay, where one process has all shards, and in a live run, where each has some.
+    values meet in a replay, where one process has all shards, and in a live run, where each has some: those of its
+    `partition`, in which alone values may be asked for.
     """
 
-    def __init__(self, shards: int, slots: int, *, count_several: bool = False) -> None:
+    def __init__(
+        self, shards: int, slots: int, *, count_several: bool = False, partition: int = 0, partitions: int = 1
+    ) -> None:
         if slots & (slots - 1) or shards < 1:
             message = f"slots must be a power of two and shards at least 1, found {slots} and {shards}"
             raise ValueError(message)
         self._shards = np.uint64(shards)
         self._slots_per_shard = np.uint64(slots)
         self._count_several = count_several
-        self._slots = np.zeros(shards * slots, dtype=np.uint64)
+        self._partitions = np.uint64(partitions)
+        self._slots = np.zeros(len(range(partition, shards, partitions)) * slots, dtype=np.uint64)
+
+    def _places(self, keys: Keys) -> Keys:
+        shard = keys % self._shards // self._partitions
+        return shard * self._slots_per_shard + (keys >> np.uint64(8)) % self._slots_per_shard
 
     def shared(self, keys: Keys, accounts: Keys, epoch: int) -> Flags:
         """Note accounts on values; say for each whether another was on that value now, in this epoch or the last.
@@ -43,13 +51,14 @@ class Sightings:
         if not len(keys):
             return np.zeros(0, dtype=np.bool_)
         accounts = accounts & ACCOUNT_MASK
-        order = np.argsort(keys, kind="stable")
+        order = np.argsort(keys)
         ordered, owners = keys[order], accounts[order]
         begins = np.concatenate(([True], ordered[1:] != ordered[:-1]))
         differs = np.concatenate(([False], owners[1:] != owners[:-1])) & ~begins
         starts = np.flatnonzero(begins)
-        values, first = ordered[starts], owners[starts]
-        places = (values % self._shards) * self._slots_per_shard + (values >> np.uint64(8)) % self._slots_per_shard
+        # The sort is several times as fast where it need not be stable; who was first is asked of the places.
+        values, first = ordered[starts], accounts[np.minimum.reduceat(order, starts)]
+        places = self._places(values)
         found = self._slots[places]
         now = np.uint64(epoch & 0xFF)
         fresh = (found >> TAG_SHIFT == values >> TAG_SHIFT) & (((now - (found >> ACCOUNT_BITS)) & EPOCH_MASK) <= 1)
@@ -65,7 +74,7 @@ class Sightings:
 
     def before(self, keys: Keys, epoch: int) -> Keys:
         """Give, for each value, the account (28 bits) that was on it in this epoch or the last; NOBODY if none was."""
-        places = (keys % self._shards) * self._slots_per_shard + (keys >> np.uint64(8)) % self._slots_per_shard
+        places = self._places(keys)
         found = self._slots[places]
         now = np.uint64(epoch & 0xFF)
         fresh = (found >> TAG_SHIFT == keys >> TAG_SHIFT) & (((now - (found >> ACCOUNT_BITS)) & EPOCH_MASK) <= 1)

@@ -7,8 +7,9 @@ the traces of control in the whole do not become weaker by it: strangers dilute 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 from streamer.detection.families import Passing, Table
@@ -88,6 +89,7 @@ class Grower:
         self._refused = rate.recently_refused(window)
         self._oldest = window - settings.window.windows(settings.link.horizon_s)
         self._known: dict[int, _Facts | None] = {}
+        self._active: set[int] = set()
 
     def grow(self, seed: Iterable[int], links: Iterable[Link] = ()) -> Union:
         """Grow from accounts, of which `links` are known to bind some."""
@@ -121,20 +123,21 @@ class Grower:
             passed = self._book.newest_within(state.keys, MAX_TIMED)
             passing = passing._replace(quickness=tuple(min(1.0, found.after_ms / within_ms) for found in passed))
         support = self._support(state.keys, used)
-        return Union(table, self._core(state.keys), passing, list(used.values()), trials, support, self._pairs(state.keys, used))
+        return Union(
+            table, self._core(state.keys), passing, list(used.values()), trials, support, self._pairs(state.keys, used)
+        )
 
     def _support(self, keys: Keys, used: Iterable[int]) -> dict[int, int]:
         """Count what holds each account in the union: its identities, and the kinds of other ties it has.
 
         Prompts that are alike are one thing in common, however many. Having passed a request on is as much as two.
         """
-        kinds: defaultdict[int, set[str]] = defaultdict(set)
+        holding: defaultdict[str, set[int]] = defaultdict(set)
         for link in used:
-            tie = self._book.ties[link].lead.link
-            what = tie.value if tie.kind in IDENTITY else tie.kind
-            for key in self._book.ties[link].keys & keys:
-                kinds[key].add(what)
-        support = {key: len(found) for key, found in kinds.items()}
+            tie = self._book.ties[link]
+            what = tie.lead.link.value if tie.lead.link.kind in IDENTITY else tie.lead.link.kind
+            holding[what] |= tie.keys
+        support = Counter(chain.from_iterable(held & keys for held in holding.values()))
         for key in self._book.passers(keys):
             support[key] = support.get(key, 0) + PASSER_SUPPORT
         return support
@@ -145,7 +148,7 @@ class Grower:
         for link in used:
             if self._book.ties[link].lead.link.kind in IDENTITY:
                 on_it = sorted(self._book.ties[link].keys & keys)
-                found += zip(on_it, on_it[1:], strict=False)
+                found += pairwise(on_it)
         return found
 
     def _on(self, links: Iterable[int]) -> Keys:
@@ -162,8 +165,8 @@ class Grower:
         found = [
             (-count / len(ties[key].keys), key)
             for key, count in self._book.overlapping(keys).items()
-            if (key not in used or not self._fresh(ties[key].keys) <= keys)
-            and (count >= enough or (passing[key] and ties[key].lead.link.kind in IDENTITY))
+            if (count >= enough or (passing[key] and ties[key].lead.link.kind in IDENTITY))
+            and (key not in used or not (ties[key].keys <= keys or self._fresh(ties[key].keys) <= keys))
         ]
         return [key for _, key in sorted(found)[:MAX_ADJACENT]]
 
@@ -201,8 +204,8 @@ class Grower:
 
     def _fresh(self, keys: Iterable[int]) -> Keys:
         """Give those of some accounts that were active of late."""
-        wanted = list(keys)
-        unknown = [key for key in wanted if key not in self._known]
+        wanted = frozenset(keys)
+        unknown = wanted.difference(self._known)
         if unknown:
             self._known.update(dict.fromkeys(unknown))
             rows = self._members.of(unknown)
@@ -210,7 +213,8 @@ class Grower:
             columns = (rows["bins"][:, _VOLUME], rows["usual"], rows["refused"])
             facts = map(_Facts, *(column.tolist() for column in columns))
             self._known.update(zip(rows["key"].tolist(), facts, strict=True))
-        return frozenset(key for key in wanted if self._known[key] is not None)
+            self._active.update(rows["key"].tolist())
+        return wanted & self._active
 
     def _with(self, state: _State, more: Keys, tied: Keys) -> _State:
         """Give a union with more accounts in it."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from streamer.detection.account_stage import AccountStage
 from streamer.detection.cluster_stage import ClusterStage
 from streamer.detection.evidence import LeadReport, WindowReport
-from streamer.detection.report_parts import chunk, chunk_leads, split
 from streamer.detection.link_stage import LinkStage
+from streamer.detection.report_parts import chunk, chunk_leads, split
 from streamer.sinks.encode import RecordTopics, message
 from streamer.sources.decode import Decoder
 from streamer.stream.app import StageSpec

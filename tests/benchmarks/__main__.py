@@ -13,7 +13,7 @@ from tests.benchmarks.decisions import MISSING, find_vegeta
 from tests.benchmarks.results import read
 
 OFFLINE = ("simulate", "replay", "memory", "page")
-KAFKA = ("live", "decisions")
+KAFKA = ("live", "decisions", "invented")
 
 
 def main() -> int:

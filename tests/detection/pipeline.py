@@ -11,9 +11,10 @@ import msgspec
 from streamer.detection.account_stage import AccountStage
 from streamer.detection.cluster_stage import ClusterStage
 from streamer.detection.detector import Detector
-from streamer.detection.evidence import LeadReport, WindowReport, chunk, split
+from streamer.detection.evidence import LeadReport, WindowReport
 from streamer.detection.link_stage import LinkStage
 from streamer.detection.records import Alert, Decision, Membership
+from streamer.detection.report_parts import chunk, split
 from streamer.detection.request import Request, RequestRecord
 from streamer.detection.settings import DetectionSettings
 

@@ -122,4 +122,4 @@ def test_a_record_of_another_version_or_length_is_refused(spoiled: bytes) -> Non
 
 
 def test_a_record_is_small() -> None:
-    assert ACCOUNT.itemsize <= 280
+    assert ACCOUNT.itemsize <= 480

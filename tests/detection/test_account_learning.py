@@ -23,11 +23,13 @@ from streamer.detection.account_learning import (
     SQUARES,
     N,
     Segments,
+    concentration,
     learn,
     log_steps,
     surprise,
 )
-from streamer.detection.account_rows import concentration, rows_of
+from streamer.detection.account_rows import rows_of
+from streamer.detection.identities import Identities
 from streamer.detection.open_window import OpenWindow, bit_of
 from streamer.detection.profile import BINS, MISSING, SETTLED, Feature
 from streamer.detection.request import RequestRecord
@@ -56,7 +58,8 @@ class Accounts:
             names = [cut.seen.account_ids[place] for place in cut.accounts.tolist()]
             slots = self.book.open(names, cut.first_ms, window * WINDOW_MS)
             state = self.book.rows[slots]
-            learn(state, cut, window * WINDOW_MS, SETTINGS)
+            who = Identities(()).of(cut.seen, cut)
+            learn(state, cut, who.origins, window * WINDOW_MS, SETTINGS)
             self.book.rows[slots] = state
             self.slots |= dict(zip(names, slots.tolist(), strict=True))
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.detection.evidence import NOBODY, PROMPT, WindowReport
-from streamer.detection.report_parts import chunk, keys_of, split
 from streamer.detection.gathering import Gathering
 from streamer.detection.open_window import BY_HASH, BY_SHAPE
+from streamer.detection.report_parts import chunk, keys_of, split
 from tests.detection.handmade import START_WINDOW, Prompt, active_of, cells, rows_of, told
 
 SHARDS = 16

@@ -8,10 +8,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from streamer.detection.evidence import ActiveAccounts, Lead, LeadReport, WindowReport, chunk, split
+from streamer.detection.evidence import ActiveAccounts, Lead, LeadReport, WindowReport
 from streamer.detection.link_stage import LinkStage
 from streamer.detection.population import POOLED, SURPRISE_BINS_PER_UNIT, cell_codes
 from streamer.detection.profile import MISSING, PROFILE, SETTLED, Feature
+from streamer.detection.report_parts import chunk, split
 from streamer.detection.settings import AlertSettings, DetectionSettings, ReferenceSettings
 from tests.detection.handmade import (
     START_WINDOW,

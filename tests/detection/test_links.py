@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -57,6 +59,19 @@ EVERYTHING = Identity(
 )
 def test_address_blocks(address: str, block: str | None) -> None:
     assert address_block(address) == block
+
+
+octets = st.integers(0, 300).map(str) | st.sampled_from(["00", "01", "+1", " 1", "1 ", "", "\u0661", "1\n"])
+
+
+@given(st.lists(octets, min_size=3, max_size=5))
+def test_a_plain_address_is_read_as_the_standard_library_reads_it(parts: list[str]) -> None:
+    text = ".".join(parts)
+    try:
+        expected = str(ipaddress.IPv4Network((ipaddress.IPv4Address(text), 24), strict=False))
+    except ValueError:
+        expected = None
+    assert address_block(text) == expected
 
 
 @given(st.text(max_size=40))

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from streamer.detection.behaviour_table import BehaviourTable
 from streamer.detection.cluster import Suspect
 from streamer.detection.clusters import Clusters
 from streamer.detection.evidence import HandOff, Lead
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.member_table import MemberTable
+from streamer.detection.naming import Naming
 from streamer.detection.opinion import Opinion
 from streamer.detection.passing_rate import PassingRate
 from streamer.detection.search import AGAIN, HANDED, SEEDS_PER_WINDOW, Search, Seed
@@ -44,8 +46,9 @@ class Field:
 
     def __init__(self) -> None:
         self.opinion = Opinion()
-        self.search = Search(SETTINGS, self.opinion)
         self.clusters = Clusters(SETTINGS.alert, SETTINGS.group.min_accounts)
+        table = BehaviourTable(SETTINGS.likeness, SETTINGS.window)
+        self.search = Search(SETTINGS, self.opinion, Naming(SETTINGS, table, self.clusters))
         self.book = LeadBook(SETTINGS)
         self.members = MemberTable()
 
@@ -65,7 +68,7 @@ class Field:
     def seeds(self, *found: Lead, passed: Sequence[HandOff] = ()) -> list[Seed]:
         for hand_off in passed:
             self.book.pass_on(hand_off, WINDOW)
-        return self.search.seeds(found, passed, self.book, self.clusters)
+        return self.search.seeds(found, passed, self.book, self.clusters, WINDOW)
 
     def look(self, *seeds: Seed, window: int = WINDOW) -> tuple[list[Suspect], int]:
         grower = Grower(SETTINGS, self.book, self.members, PassingRate(SETTINGS), WINDOW)

@@ -104,6 +104,19 @@ def test_a_table_with_all_shards_and_tables_with_some_answer_alike(seen: list[li
 
 
 @given(batches)
+def test_a_table_of_some_shards_has_no_room_for_the_others_and_answers_alike(
+    seen: list[list[tuple[int, int]]],
+) -> None:
+    whole = Sightings(shards=5, slots=4)
+    parts = [Sightings(shards=5, slots=4, partition=part, partitions=2) for part in range(2)]
+    assert [len(table.snapshot()) for table in parts] == [3 * 4 * 8, 2 * 4 * 8]
+    for epoch, batch in enumerate(seen):
+        for part, table in enumerate(parts):
+            mine = [pair for pair in batch if key(pair[0]) % 5 % 2 == part]
+            assert shared(table, *mine, epoch=epoch // 2) == shared(whole, *mine, epoch=epoch // 2)
+
+
+@given(batches)
 def test_a_restored_table_answers_alike(seen: list[list[tuple[int, int]]]) -> None:
     table = Sightings(shards=2, slots=4)
     for batch in seen[:-1]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -86,6 +87,7 @@ class LiveRun:
         self.prefix = kafka.unique("live")
         self.config_path = directory / f"{self.prefix}.yaml"
         self.workers: list[subprocess.Popen[bytes]] = []
+        self.most_bytes = 0
         self.log_path = directory / f"{self.prefix}.log"
         names = ("requests", "evidence", "suspects", "alerts", "members", "limits", "rejects", "feedback", "audit")
         topics = {name: f"{self.prefix}.{name}" for name in names}
@@ -200,7 +202,7 @@ class LiveRun:
         # What was decided last is sent and saved by the time a worker has said goodbye.
         for worker in self.workers:
             worker.send_signal(signal.SIGTERM)
-        codes = [worker.wait(timeout=60) for worker in self.workers]
+        codes = [self._ended(worker) for worker in self.workers]
         self.workers.clear()
         # A worker that was only just started may be ended before it can say goodbye: it held nothing yet.
         assert set(codes) <= {0, -signal.SIGTERM}, self.log_path.read_text(encoding="utf-8", errors="replace")[-5000:]
@@ -217,6 +219,13 @@ class LiveRun:
             await reader.stop()
         head = unpack_head(sections.unpacked(), position)
         return head.next_offset if head else 0
+
+    def _ended(self, worker: subprocess.Popen[bytes]) -> int:
+        """Wait for a worker's end; give its exit code, and note the most memory that it held."""
+        _, status, usage = os.wait4(worker.pid, 0)
+        worker.returncode = os.waitstatus_to_exitcode(status)
+        self.most_bytes = max(self.most_bytes, usage.ru_maxrss * 1024)
+        return worker.returncode
 
     def records(self) -> Found:
         """All that came out."""
