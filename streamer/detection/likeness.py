@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg, special
+from scipy import special
 
 from streamer.detection.calibration import tail
 from streamer.detection.settings import LikenessSettings
@@ -53,11 +53,12 @@ class _Normal(NamedTuple):
     """A normal distribution."""
 
     mean: Floats
-    root: Floats
+    whitening: Floats
+    log_volume: float
 
     def log_density(self, values: Floats) -> Floats:
-        away = linalg.solve_triangular(self.root, (values - self.mean).T, lower=True)
-        found: Floats = -0.5 * (away * away).sum(axis=0) - np.log(np.diag(self.root)).sum()
+        away = (values - self.mean) @ self.whitening
+        found: Floats = -0.5 * (away * away).sum(axis=1) - self.log_volume
         return found
 
 
@@ -65,7 +66,8 @@ def _fit(values: Floats, shrinkage: float) -> _Normal:
     covariance = np.cov(values.T)
     own = np.diag(np.maximum(np.diag(covariance), LEAST_VARIANCE))
     shrunk = (1 - shrinkage) * covariance + shrinkage * own + 1e-3 * np.eye(len(own))
-    return _Normal(values.mean(axis=0), np.asarray(np.linalg.cholesky(shrunk), dtype=np.float64))
+    root = np.linalg.cholesky(shrunk)
+    return _Normal(values.mean(axis=0), np.linalg.inv(root).T, float(np.log(np.diag(root)).sum()))
 
 
 class Backdrop:
@@ -121,7 +123,7 @@ class Likeness:
         return float(np.quantile(np.concatenate(found), EDGE_SHARE))
 
 
-def _folds(values: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401 - rows of either kind
+def _folds(values: Floats) -> Iterator[tuple[Floats, Floats]]:
     fold = np.arange(len(values)) % FOLDS
     for part in range(FOLDS):
         yield values[fold != part], values[fold == part]
@@ -129,8 +131,8 @@ def _folds(values: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401 - rows of 
 
 def strange(values: npt.NDArray[np.float16], backdrop: Backdrop) -> Floats:
     """Give how like the others of its own group each row is, as `Likeness.ratios`: each part is judged by the rest."""
-    found = np.zeros(len(values))
-    fold = np.arange(len(values)) % FOLDS
-    for part in range(FOLDS):
-        found[fold == part] = Likeness(values[fold != part], backdrop).ratios(values[fold == part])
-    return found
+    scores = backdrop.scale.scores(values)
+    own = np.zeros(len(scores))
+    for part, (kept, left) in enumerate(_folds(scores)):
+        own[part::FOLDS] = _fit(kept, OWN_SHRINKAGE).log_density(left)
+    return own - backdrop.normal.log_density(scores)
