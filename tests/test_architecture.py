@@ -24,6 +24,7 @@ ALLOWED = {
     "numbers",
     "numpy",
     "operator",
+    "re",
     "river",
     "scipy",
     "statistics",
