@@ -39,6 +39,7 @@ def limits_serve(
     from streamer.limits.follow import Clocks, Follower, Source
     from streamer.limits.keeper import Election, Keeper
     from streamer.limits.metrics import LimitMetrics
+    from streamer.limits.protocol import DecisionProtocol
     from streamer.limits.serve import build_server, listening, serve
     from streamer.limits.share import TrafficShare
     from streamer.stream.servers import require_servers
@@ -76,7 +77,7 @@ def limits_serve(
         group = f"{config.kafka.application}-limits-keeper"
         election = Election(config.kafka.bootstrap_servers, group, topics.limits, keeper)
         beside = [follower.follow(), follower.keep_time(), election.run(), *(courier.run() for courier in couriers)]
-        await serve(build_server(app), listener, beside, stop)
+        await serve(build_server(app, DecisionProtocol), listener, beside, stop)
         return {}
 
     run_loop(until_signal(work))
