@@ -6,19 +6,20 @@ import contextlib
 import datetime as dt
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from streamer.wiring.demonstration import free_port
 from tests.integration.live import SENSITIVE, LiveRun, program, world
-from tests.limits.conftest import program as find_program
 from tests.limits.gateway import Gateway, api
 from tests.limits.stand import Reply, ask, running, until
+from tests.limits.test_deliveries import RealRedis
 from tests.notify.programs import Alertmanager, Inbox, need
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from tests.kafka_fixture import KafkaCluster
@@ -93,6 +94,29 @@ class Traffic:
                 (second if is_after else first).write(json.dumps(event) + "\n")
 
 
+class Outside(NamedTuple):
+    """Where clients ask, and where others look up who is limited."""
+
+    nginx: str
+    envoy: str
+    redis: RealRedis
+
+    def answers(self, key: str) -> list[int]:
+        """What the gateways answer a client with this key, twice each."""
+        return [answer(url, key).status for url in (self.nginx, self.envoy) for _ in range(2)]
+
+
+def answer(url: str, key: str) -> Reply:
+    """What a client with this key gets."""
+    return ask(url, Authorization=f"Bearer {key}")
+
+
+def refusal(url: str, key: str) -> Reply | None:
+    """A 429, if that is what a client with this key gets."""
+    found = answer(url, key)
+    return found if found.status == 429 else None
+
+
 @contextlib.contextmanager
 def verb(run: LiveRun, *arguments: str, port: int, **settings: str) -> Iterator[None]:
     """A verb of the program that serves there, until it is no longer needed."""
@@ -107,9 +131,9 @@ def verb(run: LiveRun, *arguments: str, port: int, **settings: str) -> Iterator[
 
 
 @contextlib.contextmanager
-def everything(run: LiveRun, inbox: Inbox, root: Path, directory: Path) -> Iterator[str]:
-    """A worker, who tells and who decides, each with the real thing behind or before it; yields where clients ask."""
-    nginx = find_program("nginx", "nginx-light")
+def everything(run: LiveRun, inbox: Inbox, root: Path, programs: Mapping[str, str]) -> Iterator[Outside]:
+    """A worker, who tells and who decides, each with the real thing behind or before it."""
+    directory = run.log_path.parent
     alertmanager = Alertmanager(directory, root / "deploy" / "alertmanager" / "alertmanager.yml", inbox.url)
     telling, deciding = free_port(), free_port()
     told = {
@@ -123,46 +147,53 @@ def everything(run: LiveRun, inbox: Inbox, root: Path, directory: Path) -> Itera
         "STREAMER_LIMITS__API_KEY_HEADER": "authorization",
         "STREAMER_LIMITS__MAX_LAG_S": str(THREE_DAYS_S),
     }
+    redis = RealRedis(programs["redis"], directory)
+    decided["STREAMER_LIMITS__REDIS__URL"] = redis.url
     with contextlib.ExitStack() as stack:
+        stack.callback(redis.client.close)
         target = stack.enter_context(api())
-        gateway = Gateway("nginx", nginx, root, directory, deciding, target, by_key=True)
+        gateways = [
+            Gateway(name, programs[name], root, directory, deciding, target, by_key=True) for name in ("nginx", "envoy")
+        ]
         run.start()
         stack.enter_context(alertmanager.running())
         stack.enter_context(verb(run, "notify", port=telling, **told))
         stack.enter_context(verb(run, "limits", "serve", port=deciding, **decided))
-        stack.enter_context(gateway.running())
-        yield gateway.url
+        stack.enter_context(redis.running())
+        for gateway in gateways:
+            stack.enter_context(gateway.running())
+        yield Outside(gateways[0].url, gateways[1].url, redis)
 
 
-def test_a_campaign_is_told_once_refused_at_the_gateway_and_free_when_it_is_over(
-    kafka: KafkaCluster, root: Path, tmp_path: Path
+def test_a_campaign_is_told_once_refused_at_the_gateways_and_free_when_it_is_over(
+    kafka: KafkaCluster, root: Path, tmp_path: Path, nginx: str, envoy: str, redis_server: str
 ) -> None:
     need("prometheus-alertmanager", "alertmanager")
+    programs = {"nginx": nginx, "envoy": envoy, "redis": redis_server}
     traffic = Traffic(tmp_path)
-
-    def answer(url: str, key: str) -> Reply:
-        return ask(url, Authorization=f"Bearer {key}")
-
     with (
         Inbox() as inbox,
         LiveRun(kafka, tmp_path, DETECTION, partitions=2) as run,
-        everything(run, inbox, root, tmp_path) as url,
+        everything(run, inbox, root, programs) as outside,
     ):
         run.produce(traffic.with_campaign)
         alert = run.wait_for_alert(lambda found: found["revision"] > 1, 100)
         told = inbox.next()
         mallory, alice = traffic.keys[alert["accounts"][0]], traffic.honest[0]
-        refused = until(lambda: (found := answer(url, mallory)).status == 429 and found, "mallory is refused", 60)
-        assert 0 < int(refused.headers["retry-after"]) <= 60
-        assert [answer(url, alice).status for _ in range(3)] == [200] * 3
-        assert ask(url, account_of(alice), Authorization=f"Bearer {mallory}").status == 429, "nobody poses as alice"
+        for url in (outside.nginx, outside.envoy):
+            refused = until(partial(refusal, url, mallory), "mallory is refused", 60)
+            assert 0 < int(refused.headers["retry-after"]) <= 60
+            assert ask(url, account_of(alice), Authorization=f"Bearer {mallory}").status == 429, "nobody poses as alice"
+        assert outside.answers(alice) == [200] * 4
+        until(lambda: outside.redis.holds(*alert["accounts"]), "Redis has them all and nobody else")
         assert inbox.rest(QUIET_S) == [], "once, whatever it grew to"
 
         run.produce(traffic.after)
         end = run.wait_for_alert(lambda found: found["status"] == "resolved", 60)
         over = inbox.next()
-        until(lambda: answer(url, mallory).status == 200, "mallory is free")
-        assert [answer(url, mallory).status for _ in range(3)] == [200] * 3
+        until(lambda: answer(outside.nginx, mallory).status == 200, "mallory is free")
+        assert outside.answers(mallory) == [200] * 4
+        until(outside.redis.holds, "Redis has nobody")
         assert inbox.rest(QUIET_S) == []
     assert (told["status"], told["receiver"]) == ("firing", "page")
     assert told["groupLabels"]["cluster_id"] == end["cluster_id"]

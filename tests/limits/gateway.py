@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import re
 import threading
 from typing import TYPE_CHECKING
 
@@ -39,12 +40,13 @@ def api() -> Iterator[int]:
 
 
 def asking_by_key(text: str) -> str:
-    """nginx's configuration after what its comment says was done."""
-    named, key = ("X-Account-Id", "X-Plan"), "# proxy_set_header Authorization"
-    assert key in text
-    lines = [line for line in text.splitlines() if not any(f"proxy_set_header {name}" in line for name in named)]
-    assert len(lines) == len(text.splitlines()) - len(named)
-    return "\n".join(lines).replace(key, key.removeprefix("# "))
+    """A gateway's configuration after what its comment says was done."""
+    named = ("proxy_set_header X-Account-Id", "proxy_set_header X-Plan", "{exact: x-account-id", "{exact: x-plan")
+    lines = [line for line in text.splitlines() if not any(name in line for name in named)]
+    assert len(lines) == len(text.splitlines()) - 2
+    found = re.sub(r"# (proxy_set_header Authorization|- \{exact: authorization)", r"\1", "\n".join(lines))
+    assert found != "\n".join(lines)
+    return f"{found}\n"
 
 
 class Gateway:
