@@ -27,7 +27,8 @@ class Prometheus:
         document = yaml.safe_load((deployed / "prometheus.yml").read_text(encoding="utf-8"))
         document["global"] = {"scrape_interval": "500ms", "evaluation_interval": "500ms", "scrape_timeout": "400ms"}
         document["rule_files"] = [str(deployed / "rules" / "*.yml")]
-        document["scrape_configs"][0]["static_configs"] = [{"targets": [f"127.0.0.1:{worker_port}"]}]
+        (job,) = (job for job in document["scrape_configs"] if job["job_name"] == "streamer")
+        document["scrape_configs"] = [job | {"static_configs": [{"targets": [f"127.0.0.1:{worker_port}"]}]}]
         document["alerting"]["alertmanagers"] = []
         (directory / "prometheus.yml").write_text(yaml.safe_dump(document), encoding="utf-8")
 
