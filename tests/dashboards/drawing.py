@@ -76,7 +76,7 @@ def _number(panel: dict[str, Any], series: list[Series], size: tuple[int, int], 
     return f'<svg width="{size[0]}" height="40">{area}</svg>{value}'
 
 
-def _lines(_panel: dict[str, Any], series: list[Series], size: tuple[int, int], span: tuple[float, float]) -> str:
+def _lines(panel: dict[str, Any], series: list[Series], size: tuple[int, int], span: tuple[float, float]) -> str:
     width, height = size[0] - 52, size[1] - 76
     top = _round_up(max((value for each in series for _, value in each.points), default=1.0))
     drawn, legend = [], []
@@ -88,13 +88,26 @@ def _lines(_panel: dict[str, Any], series: list[Series], size: tuple[int, int], 
         seconds = (span[1] - span[0]) * at / 5
         mark = f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
         drawn.append(f'<text x="{width * at / 5}" y="{height + 20}" text-anchor="middle">{mark}</text>')
-    for each, colour in zip(series, COLOURS, strict=False):
+    named = _named_colours(panel)
+    for each, next_colour in zip(series, COLOURS, strict=False):
+        colour = named.get(each.name, next_colour)
         path = _path(each.points, width, height, top, span)
         drawn.append(f'<path transform="translate(0 6)" d="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
         legend.append(f'<i style="background:{colour}"></i>{html.escape(each.name)} &nbsp; ')
     inside = f'<g transform="translate(44 0)">{"".join(drawn)}</g>'
     svg = f'<svg width="{size[0]}" height="{height + 26}" style="top:28px">{inside}</svg>'
     return f'{svg}<div class="legend">{"".join(legend)}</div>'
+
+
+def _named_colours(panel: dict[str, Any]) -> dict[str, str]:
+    """The colours that lines have by their names."""
+    overrides = panel["fieldConfig"].get("overrides", ())
+    return {
+        override["matcher"]["options"]: THRESHOLDS[part["value"]["fixedColor"]]
+        for override in overrides
+        for part in override["properties"]
+        if part["id"] == "color"
+    }
 
 
 def _bars(_panel: dict[str, Any], series: list[Series], size: tuple[int, int], _span: tuple[float, float]) -> str:
