@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -45,10 +45,10 @@ def serve(config: options.Config = None) -> None:
 def show(config: options.Config = None, json: options.Json = False) -> None:
     """Show the limits in force."""
     rows, refused = wiring.limits_list(wiring.load(config))
-    if rows or json:
-        output.table(rows if json else [_short(row) for row in rows], as_json=json)
+    if json:
+        output.table(rows, as_json=True)
     else:
-        typer.echo("no limit is in force")
+        typer.echo(_lines([_short(row) for row in rows]) if rows else "no limit is in force")
     if refused:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(refused.items()))
         output.warning(f"limits proposed and, by this configuration, not in force: {reasons}")
@@ -99,3 +99,10 @@ def _short(row: Mapping[str, Any]) -> dict[str, str]:
         "by": row["author"] or row["alert_id"],
         "until": row["expires_at"][:16].replace("T", " "),
     }
+
+
+def _lines(rows: Sequence[Mapping[str, str]]) -> str:
+    """Columns that are never cut: a name that cannot be copied is of no use."""
+    cells = [list(rows[0]), *(list(row.values()) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
