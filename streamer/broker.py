@@ -5,14 +5,16 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from streamer.errors import BrokerError
@@ -23,6 +25,7 @@ SERVERS_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 DEPLOY_DIRECTORY = shipped_directory("kafka", "deploy/kafka")
 START_TIMEOUT_S = 90.0
 ATTEMPTS = 3
+DEFAULT_PORT = 9092
 JVM_OPTIONS = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=4", "-Xshare:auto")
 
 Report = Callable[[str], None]
@@ -68,13 +71,14 @@ def open_broker(report: Report | None = None) -> Iterator[str]:
 
 
 class Broker:
-    """One Kafka process on free local ports, with a temporary directory that goes when it stops.
+    """One Kafka process on free local ports (or the `port` given), with a temporary directory that goes when it stops.
 
     It also stops, and its directory goes, when the process that started it dies without a word.
     """
 
-    def __init__(self, cache: Path | None = None, report: Report | None = None) -> None:
+    def __init__(self, cache: Path | None = None, report: Report | None = None, port: int | None = None) -> None:
         self.bootstrap_servers = ""
+        self._port = port
         self.log_path = Path()
         self._cache = cache or cache_directory()
         self._report = report or (lambda _: None)
@@ -115,7 +119,8 @@ class Broker:
     def _try_start(self, jars: Path) -> bool:
         self._directory = Path(tempfile.mkdtemp(prefix="streamer-kafka-"))
         self.log_path = self._directory / "kafka.log"
-        port, controller_port = _free_ports(2)
+        free_port, controller_port = _free_ports(2)
+        port = self._port or free_port
         properties = self._directory / "server.properties"
         template = (DEPLOY_DIRECTORY / "server.properties").read_text(encoding="utf-8")
         for field, value in (
@@ -208,3 +213,29 @@ def _free_ports(count: int) -> list[int]:
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         return [int(each.getsockname()[1]) for each in sockets]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """A broker to try things out with, until Ctrl-C: `python -m streamer.broker [PORT]`."""
+    broker = Broker(report=lambda text: _say(f"{text} ..."), port=int(arguments[0]) if arguments else DEFAULT_PORT)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        broker.start()
+        _say(f"Kafka at {broker.bootstrap_servers} until Ctrl-C; what it holds goes with it")
+        threading.Event().wait()
+    except BrokerError as error:
+        _say(str(error))
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    finally:
+        broker.stop()
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

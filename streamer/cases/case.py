@@ -8,6 +8,8 @@ from typing import NamedTuple
 from streamer.cases.records import AlertRecord, LimitRecord, MemberRecord
 from streamer.sinks.feedback import Feedback
 
+_RESTRICTS = ("limit", "block")
+_FREES = ("lift", "dismiss")
 _VERDICTS = {"confirm": "confirmed", "dismiss": "dismissed"}
 
 
@@ -57,6 +59,27 @@ class Case:
     def holding(self) -> list[LimitState]:
         """The limits that are neither lifted nor run out."""
         return [each for each in self.limits.values() if each.holds]
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """The accounts that a person wants limited or blocked, by the last word about each: `limit` or `block`."""
+        found: dict[str, str] = {}
+        for said in self.feedback:
+            if said.action not in (*_RESTRICTS, *_FREES):
+                continue
+            names = [said.account_id] if said.account_id else [member.account_id for member in self.live_members]
+            if said.action in _RESTRICTS:
+                found |= dict.fromkeys(names, said.action)
+            elif said.account_id:
+                found.pop(said.account_id, None)
+            else:
+                found.clear()
+        return found
+
+    @property
+    def liftable(self) -> set[str]:
+        """The accounts that are limited, or are to be."""
+        return {each.limit.account_id for each in self.holding} | self.asked.keys()
 
     @property
     def live_members(self) -> list[MemberRecord]:

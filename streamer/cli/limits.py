@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import getpass
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -43,11 +44,14 @@ def serve(config: options.Config = None) -> None:
 
 def show(config: options.Config = None, json: options.Json = False) -> None:
     """Show the limits in force."""
-    rows = wiring.limits_list(wiring.load(config))
-    if rows or json:
-        output.table(rows, as_json=json)
+    rows, refused = wiring.limits_list(wiring.load(config))
+    if json:
+        output.table(rows, as_json=True)
     else:
-        typer.echo("no limit is in force")
+        typer.echo(_lines([_short(row) for row in rows]) if rows else "no limit is in force")
+    if refused:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(refused.items()))
+        output.warning(f"limits proposed and, by this configuration, not in force: {reasons}")
 
 
 def lift(
@@ -83,3 +87,22 @@ def start(
 def _switch(stopped: bool, author: str | None, reason: str, config: options.Config, json: bool) -> None:
     done = wiring.limits_switch(wiring.load(config), stop=stopped, author=author or getpass.getuser(), reason=reason)
     output.record(done, as_json=json, title="limits")
+
+
+def _short(row: Mapping[str, Any]) -> dict[str, str]:
+    """What fits into a line of a terminal."""
+    per_minute = row["requests_per_minute"]
+    return {
+        "account_id": row["account_id"],
+        "limit": row["action"] if per_minute is None else f"{per_minute} a minute",
+        "mode": row["mode"],
+        "by": row["author"] or row["alert_id"],
+        "until": row["expires_at"][:16].replace("T", " "),
+    }
+
+
+def _lines(rows: Sequence[Mapping[str, str]]) -> str:
+    """Columns that are never cut: a name that cannot be copied is of no use."""
+    cells = [list(rows[0]), *(list(row.values()) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)

@@ -40,12 +40,15 @@ def simulate(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where the events go: .jsonl, .gz or .zst.")],
     truth: Annotated[Path, typer.Option("--truth", "-t", metavar="FILE", help="Where it says who is who.")],
     seed: Annotated[int, typer.Option("--seed", "-s", help="The same seed makes the same world.")] = 1,
+    recent: Annotated[
+        bool, typer.Option("--recent", help="Let it end within the last 24 hours, whenever the scenario begins.")
+    ] = False,
     json: options.Json = False,
     progress: options.Progress = None,
 ) -> None:
     """Make traffic whose truth is known."""
     with bar("simulate", None, wanted=progress) as shown:
         summary = wiring.simulate(
-            scenario, out=out, truth=truth, seed=seed, on_start=shown.total, on_events=shown.advance
+            scenario, out=out, truth=truth, seed=seed, recent=recent, on_start=shown.total, on_events=shown.advance
         )
     output.record(summary, as_json=json, title=f"{out}: what was made")

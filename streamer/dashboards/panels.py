@@ -10,6 +10,7 @@ from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models.dashboard import (
     DashboardCursorSync,
     DataSourceRef,
+    DynamicConfigValue,
     GridPos,
     Threshold,
     ThresholdsMode,
@@ -19,6 +20,7 @@ COLUMNS = 24
 ROW_HEIGHT = 1
 HEIGHTS = {"number": 4, "lines": 8, "bars": 9}
 DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
+SEVERITIES = {"critical": "red", "warning": "yellow", "info": "blue"}
 Kind = Literal["number", "lines", "bars"]
 Builder = stat.Panel | timeseries.Panel | bargauge.Panel
 
@@ -92,6 +94,10 @@ def _built(panel: Panel) -> Builder:
         case "lines":
             made = timeseries.Panel().fill_opacity(20 if panel.stacked else 8).legend(_legend())
             made = made.tooltip(common.VizTooltipOptions().mode(options.TooltipDisplayMode.MULTI))
+            if any(query.legend == "{{severity}}" for query in panel.queries):
+                # Otherwise what is critical would be green, being the first of the lines.
+                for name, colour in SEVERITIES.items():
+                    made = made.override_by_name(name, [_colour(colour)])
             if panel.stacked:
                 made = made.stacking(common.StackingConfig().mode(options.StackingMode.NORMAL))
         case "bars":
@@ -104,6 +110,10 @@ def _built(panel: Panel) -> Builder:
         asked = asked.ref_id(chr(ord("A") + at)).datasource(DATASOURCE)
         made = made.with_target(asked.instant() if panel.kind == "bars" else asked.range())
     return made
+
+
+def _colour(name: str) -> DynamicConfigValue:
+    return DynamicConfigValue("color", {"mode": "fixed", "fixedColor": name})
 
 
 def _last() -> common.ReduceDataOptions:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from streamer.limits.gate import LimitGate
 from streamer.limits.intake import Intake, LimitTopics
-from streamer.limits.policy import LimitPolicy, Standing
+from streamer.limits.policy import EXPIRED, LimitPolicy, Standing
 from streamer.limits.reader import TopicReader
 from streamer.sinks.encode import Message, rfc3339
 from streamer.sinks.feedback import Feedback, FeedbackAction, feedback_message
@@ -91,6 +92,11 @@ class LimitDesk:
 
     async def _send(self, messages: Sequence[Message]) -> None:
         await self._sender.send([Outgoing(*message) for message in messages])
+
+
+def why_not(gate: LimitGate) -> dict[str, int]:
+    """How many limits were proposed and are not in force, by reason; those that ran out do not count."""
+    return dict(Counter(refusal.reason for refusal in gate.refusals().values() if refusal.reason != EXPIRED))
 
 
 def row(standing: Standing) -> dict[str, Any]:

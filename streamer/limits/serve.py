@@ -10,6 +10,7 @@ from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from streamer.errors import StreamerError
 from streamer.limits.ending import end
@@ -27,11 +28,11 @@ class Server(uvicorn.Server):
         yield
 
 
-def build_server(app: Any) -> Server:  # noqa: ANN401 - an ASGI application
+def build_server(app: Any, protocol: type[HttpToolsProtocol] = HttpToolsProtocol) -> Server:  # noqa: ANN401 - ASGI
     """A server as lean as it gets: every header that nobody reads costs."""
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=protocol,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -15,6 +15,7 @@ from streamer.web.rendering import Renderer, segment
 from streamer.web.timeline_picture import timeline_picture
 
 SHOWN_SAID = 50
+_ENDS = "'streamer limits list' has it as soon as it holds; it ends by itself."
 LIMIT_STATES = ("shadow", "enforced", "lifted", "expired")
 
 
@@ -33,6 +34,7 @@ def render_case(desk: Desk, renderer: Renderer, case: Case, query: Mapping[str, 
         bonds=bonds,
         members=member_page(case, asked_of(query), bonds.names),
         limit_states=_limit_states(case),
+        liftable=len(case.liftable),
         said=list(reversed(case.feedback))[:SHOWN_SAID],
         **known,
     )
@@ -73,6 +75,7 @@ def _done(query: Mapping[str, str]) -> str | None:
     return {
         "confirm": "Confirmed. What you said is written down.",
         "dismiss": "Dismissed. What you said is written down. Limits that still hold can be lifted here.",
-        "limit": f"A limit on {accounts} is asked for; it shows here when the detector has set it.",
+        "limit": f"A limit on {accounts} is asked for. {_ENDS}",
+        "block": f"A block of {accounts} is asked for: where limits are enforced they are shut out. {_ENDS}",
         "lift": f"Lifted: the limits of {accounts} no longer hold.",
     }.get(query.get("done", ""))

@@ -16,7 +16,7 @@ from streamer.sinks.encode import Message, rfc3339
 from streamer.sinks.feedback import Feedback, feedback_message
 from streamer.web.access import Access
 
-Action: TypeAlias = Literal["confirm", "dismiss", "limit", "lift"]
+Action: TypeAlias = Literal["confirm", "dismiss", "limit", "block", "lift"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 SEND_S = 30.0
 _REMEMBERED = 8
@@ -51,6 +51,7 @@ class Desk:
             StreamerError: the records could not be sent; nothing was done.
         """
         alert_id = case.alert.alert_id
+        freed = len(case.liftable)
         said = Feedback(
             feedback_id=self._ports.new_id(),
             action=action,
@@ -78,7 +79,7 @@ class Desk:
             self.store.lift(account)
         if account_id is not None:
             return 1
-        return len(lifted) if action == "lift" else len(case.live_members)
+        return freed if action == "lift" else len(case.live_members)
 
     def bonds(self, case: Case) -> Bonds:
         """How the accounts hang together; worked out once for each version of a case."""

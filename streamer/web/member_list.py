@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -49,10 +49,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One member, with its limit and its first few ties in words."""
+    """One member, with its limit, what a person `asked` to be done to it, and its first few ties in words."""
 
     member: MemberRecord
     limit: LimitState | None
+    asked: str | None
     ties: tuple[tuple[str, str], ...]
     more_ties: int
 
@@ -81,19 +82,21 @@ def asked_of(query: Mapping[str, str]) -> Asked:
 
 def member_page(case: Case, asked: Asked, names: Mapping[str, str]) -> MemberPage:
     """Filter, sort and cut; `names` has the links that are told under another name."""
-    found = [member for member in case.members if _is_shown(case, member, asked, names)]
+    limited, wanted = case.liftable, case.asked
+    found = [member for member in case.members if _is_shown(member, asked, names, limited)]
     found.sort(key=lambda member: member.account_id)
     found.sort(key=_KEYS[asked.sort], reverse=asked.down)
     pages = max(1, -(-len(found) // PAGE))
     page = min(max(asked.page, 1), pages)
-    rows = tuple(_row(case, member, names) for member in found[(page - 1) * PAGE : page * PAGE])
+    rows = tuple(
+        _row(case, member, names, wanted.get(member.account_id)) for member in found[(page - 1) * PAGE : page * PAGE]
+    )
     return MemberPage(Asked(asked.text, asked.show, asked.sort, asked.down, page), rows, len(found), pages)
 
 
-def _is_shown(case: Case, member: MemberRecord, asked: Asked, names: Mapping[str, str]) -> bool:
+def _is_shown(member: MemberRecord, asked: Asked, names: Mapping[str, str], limited: Collection[str]) -> bool:
     if asked.show == "limited":
-        limit = case.limits.get(member.account_id)
-        if limit is None or not limit.holds:
+        if member.account_id not in limited:
             return False
     elif asked.show != "all" and (member.status == "member") != (asked.show == "members"):
         return False
@@ -102,7 +105,7 @@ def _is_shown(case: Case, member: MemberRecord, asked: Asked, names: Mapping[str
     return any(asked.text in link or asked.text in names.get(link, "") for link in member.links)
 
 
-def _row(case: Case, member: MemberRecord, names: Mapping[str, str]) -> Row:
+def _row(case: Case, member: MemberRecord, names: Mapping[str, str], wanted: str | None) -> Row:
     links = renamed(member.links, names)
     ties = tuple((kind_name(kind), value_name(kind, value)) for kind, value in map(kind_and_value, links[:SHOWN_TIES]))
-    return Row(member, case.limits.get(member.account_id), ties, max(0, len(links) - SHOWN_TIES))
+    return Row(member, case.limits.get(member.account_id), wanted, ties, max(0, len(links) - SHOWN_TIES))

@@ -101,6 +101,8 @@ class Pages:
         if account is not None and not any(member.account_id == account for member in case.members):
             return self._problem(request, 404, "No such account", "The alert does not name it.")
         reason = _text(form.get("reason"))[:MOST_REASON]
+        if action == "block" and not reason:
+            return self._problem(request, 400, "Say why", "A block shuts its accounts out: others must know why.")
         try:
             count = await self._desk.act(case, action, author=visitor.name, reason=reason, account_id=account)
         except StreamerError as error:

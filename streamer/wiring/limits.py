@@ -39,6 +39,7 @@ def limits_serve(
     from streamer.limits.follow import Clocks, Follower, Source
     from streamer.limits.keeper import Election, Keeper
     from streamer.limits.metrics import LimitMetrics
+    from streamer.limits.protocol import DecisionProtocol
     from streamer.limits.serve import build_server, listening, serve
     from streamer.limits.share import TrafficShare
     from streamer.stream.servers import require_servers
@@ -76,7 +77,7 @@ def limits_serve(
         group = f"{config.kafka.application}-limits-keeper"
         election = Election(config.kafka.bootstrap_servers, group, topics.limits, keeper)
         beside = [follower.follow(), follower.keep_time(), election.run(), *(courier.run() for courier in couriers)]
-        await serve(build_server(app), listener, beside, stop)
+        await serve(build_server(app, DecisionProtocol), listener, beside, stop)
         return {}
 
     run_loop(until_signal(work))
@@ -102,16 +103,16 @@ def limits_problems(config: StreamerConfig) -> list[StreamerError]:
     return list(run_loop(work())["found"])
 
 
-def limits_list(config: StreamerConfig) -> list[dict[str, Any]]:
-    """The limits in force, as the topics and the policy have it."""
-    from streamer.limits.commands import row
+def limits_list(config: StreamerConfig) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """The limits in force, as the topics and the policy have it; and how many are not, by reason."""
+    from streamer.limits.commands import row, why_not
 
     async def found(desk: LimitDesk) -> dict[str, Any]:
         gate = await desk.gate()
-        return {"rows": [row(standing) for _, standing in sorted(gate.standings.items())]}
+        return {"rows": [row(standing) for _, standing in sorted(gate.standings.items())], "not": why_not(gate)}
 
-    rows: list[dict[str, Any]] = _at_desk(config, found)["rows"]
-    return rows
+    done = _at_desk(config, found)
+    return done["rows"], done["not"]
 
 
 def limits_lift(
@@ -120,14 +121,14 @@ def limits_lift(
     """Free an account, or all accounts of an alert. `real` is an account's own name where pseudonyms are in use."""
     from streamer.limits.commands import Person
 
-    if (account is None) == (alert is None):
+    if bool(account) == bool(alert):
         raise UsageError("streamer limits lift", "neither or both of ACCOUNT and --alert", "name one of them")
     pseudonym = _pseudonym(config) if real else None
-    name = pseudonym(account) if account is not None and pseudonym is not None else account
+    name = pseudonym(account) if account and pseudonym is not None else account
 
     def lift(desk: LimitDesk) -> Awaitable[dict[str, Any]]:
         person = Person(author, reason)
-        return desk.lift_account(name, person) if name is not None else desk.lift_alert(alert or "", person)
+        return desk.lift_account(name, person) if name else desk.lift_alert(alert or "", person)
 
     return _at_desk(config, lift)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from streamer.config import StreamerConfig
 from streamer.errors import RefusedError, UsageError
-from streamer.wiring.settings import OnCount, privacy_key, under_pseudonyms
+from streamer.wiring.settings import OnCount, privacy_key, under_pseudonyms, wall_clock_ms
 
 
 def replay(
@@ -56,17 +57,25 @@ def simulate(
     out: Path,
     truth: Path,
     seed: int,
+    recent: bool = False,
     on_start: OnCount = lambda _: None,
     on_events: OnCount = lambda _: None,
 ) -> dict[str, Any]:
-    """Write a world's events and its truth; `on_start` is told about how many events there will be."""
+    """Write a world's events and its truth; `on_start` is told about how many events there will be.
+
+    One that is to be `recent` begins on such a day that it ends within the last 24 hours.
+    """
     from streamer.simulation.scenario import load as load_scenario
     from streamer.simulation.world import World
     from streamer.simulation.writer import write_events, write_truth
 
     if out.resolve() == truth.resolve():
         raise UsageError("--truth", f"found {truth}, the file that --out names", "name two files")
-    world = World(load_scenario(scenario), seed)
+    wanted = load_scenario(scenario)
+    if recent:
+        began = datetime.fromtimestamp(wall_clock_ms() / 1000, UTC) - timedelta(days=wanted.days)
+        wanted = wanted.model_copy(update={"start": began.date()})
+    world = World(wanted, seed)
     on_start(world.expected_events())
     started = time.perf_counter()
     accounts = write_truth(world.truth(), truth)

@@ -1,6 +1,7 @@
 """Decisions a second beside a bare ASGI answer on the same server: p99 at a constant rate, by vegeta.
 
 Needs vegeta on the PATH or in ~/go/bin: go install github.com/tsenart/vegeta/v12@latest
+On a machine with other work on it, `chrt --rr 1` before the command (as root) keeps that out of the numbers.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 from streamer.broker import open_broker
+from streamer.config import StreamerConfig
 from streamer.wiring.demonstration import free_port
 from tests.benchmarks.results import Result, say
 from tests.kafka_fixture import KafkaCluster
@@ -109,7 +111,7 @@ def main() -> None:
     """Measure at both rates, with as many limits on the topic as policy allows."""
     vegeta()
     with open_broker() as servers, tempfile.TemporaryDirectory(prefix="streamer-bench-") as name:
-        stand = Stand(KafkaCluster(servers), Path(name))
+        stand = Stand(KafkaCluster(servers), Path(name), stale_after_s=StreamerConfig().limits.stale_after_s)
         with contextlib.closing(stand):
             stand.send(*(limit(f"account-{number}", per_minute=2) for number in range(LIMITED)), alert=alert_record())
             for rate in RATES:

@@ -6,6 +6,7 @@ import gzip
 import json
 import signal
 import subprocess
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,16 @@ def test_a_world_is_made_replayed_and_judged(run: Run, tmp_path: Path) -> None:
     table = run("evaluate", "out", "--truth", "t.jsonl")
     assert table.returncode == 0
     assert "loud" in table.stdout
+
+
+def test_a_recent_world_ends_within_the_last_day(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "world.yaml").write_text(SCENARIO, encoding="utf-8")
+    done = run("simulate", "world.yaml", "--recent", "--out", "w.jsonl", "--truth", "t.jsonl")
+    assert done.returncode == 0, done.stderr
+    lines = (tmp_path / "w.jsonl").read_text(encoding="utf-8").splitlines()
+    first, last = (datetime.fromisoformat(json.loads(lines[at])["timestamp"]) for at in (0, -1))
+    assert first.time() < time(1), "its days begin when days begin"
+    assert timedelta() <= datetime.now(UTC) - last < timedelta(days=1, hours=2)
 
 
 def test_the_same_seed_makes_the_same_bytes(run: Run, tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def test_selectors_select() -> None:
         for each in objects()
         if each["kind"] in ("NetworkPolicy", "PodDisruptionBudget", "Service", "PodMonitor")
     ]
-    assert len(chosen) == 8
+    assert len(chosen) == 9
     for selector in chosen:
         labels = selector.get("matchLabels", selector)
         assert labels["app.kubernetes.io/name"] == "streamer"
@@ -182,12 +182,12 @@ def test_what_compose_mounts_and_scrapes_is_there() -> None:
             if source.startswith(".."):
                 assert (DEPLOY / "compose" / source).exists(), source
     scraped = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
-    [job] = scraped["scrape_configs"]
-    assert {target for each in job["static_configs"] for target in each["targets"]} <= {
-        "worker-1:6066",
-        "worker-2:6066",
+    jobs = {
+        job["job_name"]: {target for each in job["static_configs"] for target in each["targets"]}
+        for job in scraped["scrape_configs"]
     }
-    assert {"alertmanager", "worker-1", "worker-2"} <= set(services)
+    assert jobs == {"streamer": {"worker-1:6066", "worker-2:6066"}, "streamer-limits": {"limits:6068"}}
+    assert {"alertmanager", "worker-1", "worker-2", "limits"} <= set(services)
     assert f"--topic={StreamerConfig().ingest.topic}" in services["gateway-topic"]["command"]
 
 

@@ -13,6 +13,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from streamer.config import StreamerConfig
+from streamer.limits.metrics import LimitMetrics
 from streamer.metrics import Metrics
 from streamer.wiring.notify import notifiers
 from tests.notify.programs import need
@@ -69,6 +70,7 @@ def test_every_metric_they_name_exists(rules: list[Rule]) -> None:
     registry = CollectorRegistry()
     Metrics(registry)
     notifiers(StreamerConfig(), registry)
+    LimitMetrics(registry)
     known = {name for family in registry.collect() for name in (family.name, f"{family.name}_total")}
     recorded = {rule["record"] for rule in rules if "record" in rule}
     for rule in rules:

@@ -10,8 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
+from kafka.admin import KafkaAdminClient
 
 from streamer.broker import SERVERS_VARIABLE, open_broker, unavailable_reason
+from streamer.wiring.demonstration import free_port
+from tests.limits.stand import running, until
 
 HOLDER = """
 import sys
@@ -65,3 +68,17 @@ def test_the_broker_ends_with_whoever_started_it(how: str) -> None:
     while Path(directory).exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_one_to_try_things_out_stays_until_it_is_told_to_end(tmp_path: Path) -> None:
+    reason = unavailable_reason({"KAFKA_BOOTSTRAP_SERVERS": ""})
+    if reason:
+        pytest.skip(f"no Kafka: {reason}")
+    port = free_port()
+    with running([sys.executable, "-m", "streamer.broker", str(port)], tmp_path) as process:
+        log = next(tmp_path.glob("*.log"))
+        until(lambda: f"Kafka at 127.0.0.1:{port}" in log.read_text(encoding="utf-8"), "it says where it is", 90)
+        admin = KafkaAdminClient(bootstrap_servers=f"127.0.0.1:{port}")
+        admin.close()
+        process.terminate()
+        assert process.wait(30) == 130

@@ -5,10 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import subprocess
 import time
-import urllib.error
-import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +13,10 @@ import yaml
 
 from streamer.wiring.demonstration import free_port
 from tests.dashboards.boards import Asked, panels, queries, shipped
+from tests.dashboards.prometheus import Prometheus
 from tests.integration.live import SENSITIVE, LiveRun, replayed, world
-from tests.notify.programs import Alertmanager, Inbox, answers, eventually, fetch, need
+from tests.limits.stand import ask
+from tests.notify.programs import Alertmanager, Inbox, eventually, need
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,60 +26,26 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(200)]
 MIN_ACCOUNTS = 4
-
-
-class Prometheus:
-    """The program with our rules, which scrapes one worker in a hurry."""
-
-    def __init__(self, directory: Path, root: Path, worker_port: int) -> None:
-        self.port = free_port()
-        self._directory = directory
-        deployed = root / "deploy" / "prometheus"
-        document = yaml.safe_load((deployed / "prometheus.yml").read_text(encoding="utf-8"))
-        document["global"] = {"scrape_interval": "500ms", "evaluation_interval": "500ms", "scrape_timeout": "400ms"}
-        document["rule_files"] = [str(deployed / "rules" / "*.yml")]
-        document["scrape_configs"][0]["static_configs"] = [{"targets": [f"127.0.0.1:{worker_port}"]}]
-        document["alerting"]["alertmanagers"] = []
-        (directory / "prometheus.yml").write_text(yaml.safe_dump(document), encoding="utf-8")
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        command = [
-            need("prometheus"),
-            f"--config.file={self._directory / 'prometheus.yml'}",
-            f"--storage.tsdb.path={self._directory / 'prometheus'}",
-            f"--web.listen-address=127.0.0.1:{self.port}",
-        ]
-        with (self._directory / "prometheus.log").open("wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            eventually(lambda: answers(f"http://127.0.0.1:{self.port}/-/ready"), "no Prometheus answers")
-            yield
-        finally:
-            process.kill()
-            process.wait()
-
-    def get(self, path: str, **parameters: object) -> Any:
-        try:
-            answer = fetch(f"http://127.0.0.1:{self.port}/api/v1/{path}?{urllib.parse.urlencode(parameters)}")
-        except urllib.error.HTTPError as error:
-            raise AssertionError(f"{parameters}: {error.read().decode()}") from error
-        return answer["data"]
-
-    def value(self, expression: str) -> float | None:
-        """The one value of an expression; None where there is none."""
-        found = self.get("query", query=expression)["result"]
-        return float(found[0]["value"][1]) if found else None
+REQUESTS = "sum(streamer_requests_total)"
 
 
 class Seen:
     """What was left after a campaign: everything still runs."""
 
-    def __init__(self, prometheus: Prometheus, alert: dict[str, Any], page: dict[str, Any], limited: int) -> None:
+    def __init__(
+        self, run: LiveRun, port: int, prometheus: Prometheus, alert: dict[str, Any], page: dict[str, Any], limited: int
+    ) -> None:
+        self.run = run
+        self._metrics = f"http://127.0.0.1:{port}/metrics"
         self.prometheus = prometheus
         self.alert = alert
         self.page = page
         self.limited = limited
+
+    def requests(self) -> float:
+        """How many requests the worker says that it has read."""
+        lines = ask(self._metrics).body.splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith("streamer_requests_total{"))
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +65,8 @@ def seen(kafka: KafkaCluster, root: Path, tmp_path_factory: pytest.TempPathFacto
         run.config_path.write_text(yaml.safe_dump(document), encoding="utf-8")
         last = list(replayed([events], directory / "replay", run.config_path)["alerts"].values())[-1]
         assert last["severity"] == "critical"
-        stack.enter_context(prometheus.running())
+        stack.callback(prometheus.kill)
+        prometheus.start()
         run.start()
         eventually(lambda: prometheus.value("sum(streamer_restores_total)") == 5, "the worker is ready and scraped")
         run.produce(events)
@@ -116,7 +82,7 @@ def seen(kafka: KafkaCluster, root: Path, tmp_path_factory: pytest.TempPathFacto
         accounts = "max(streamer_campaign_accounts)"
         eventually(lambda: prometheus.value(accounts) == alert["account_count"], "the alert is seen")
         eventually(lambda: prometheus.value("sum(streamer_memberships_total)"), "the members are seen")
-        yield Seen(prometheus, alert, page, int(limited))
+        yield Seen(run, port, prometheus, alert, page, int(limited))
 
 
 def test_a_person_is_paged_with_the_evidence(seen: Seen) -> None:
@@ -164,12 +130,30 @@ def test_the_panels_say_what_the_records_say(seen: Seen, root: Path) -> None:
     assert (seen.prometheus.value(payment) or 0) > 0.5
 
 
-def test_the_rules_run_and_notice_the_campaign(seen: Seen) -> None:
-    def rules() -> dict[str, Any]:
-        groups = seen.prometheus.get("rules")["groups"]
-        return {rule["name"]: rule for group in groups for rule in group["rules"]}
+def rules(prometheus: Prometheus) -> dict[str, Any]:
+    """The rules as they stand, by name."""
+    groups = prometheus.get("rules")["groups"]
+    return {rule["name"]: rule for group in groups for rule in group["rules"]}
 
-    (noticed,) = eventually(lambda: rules()["StreamerCampaignFiring"]["alerts"], "the rule notices")
-    found = rules()
+
+def test_the_rules_run_and_notice_the_campaign(seen: Seen) -> None:
+    (noticed,) = eventually(lambda: rules(seen.prometheus)["StreamerCampaignFiring"]["alerts"], "the rule notices")
+    found = rules(seen.prometheus)
     assert {rule["health"] for rule in found.values()} == {"ok"}, json.dumps(found)
     assert noticed["labels"]["severity"] == "critical"
+
+
+def test_a_prometheus_that_is_killed_is_waited_for_by_nobody_and_is_right_when_it_is_back(
+    seen: Seen, tmp_path: Path
+) -> None:
+    events = world("small", tmp_path)
+    prometheus, total = seen.prometheus, seen.requests() + events.read_bytes().count(b"\n")
+    before, killed_at = prometheus.value(REQUESTS), time.time()
+    prometheus.kill()
+    seen.run.produce(events)
+    eventually(lambda: seen.requests() == total, "the worker reads on")
+    prometheus.start()
+    eventually(lambda: prometheus.value(REQUESTS) == total, "what was read meanwhile is seen")
+    (known,) = prometheus.get("query", query=REQUESTS, time=killed_at)["result"]
+    assert float(known["value"][1]) == before, "what it knew is not forgotten"
+    eventually(lambda: rules(prometheus)["StreamerCampaignFiring"]["alerts"], "the campaign is noticed again")

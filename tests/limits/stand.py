@@ -77,7 +77,7 @@ def until(wanted: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) 
 def running(
     command: list[str], directory: Path, cwd: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A program, for as long as it is needed; what it says is in a file named after it."""
+    """A program and all it starts, for as long as it is needed; what it says is in a file named after it."""
     with (directory / f"{command[0].rpartition('/')[2]}.log").open("ab") as log:
         process = subprocess.Popen(
             command,
@@ -86,13 +86,19 @@ def running(
             stdout=log,
             stderr=log,
             env={**os.environ, **(environment or {})},
+            start_new_session=True,
         )
     try:
         yield process
     finally:
-        process.send_signal(signal.SIGCONT)
-        process.kill()
-        process.wait()
+        kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a program with all it started: nginx's workers would outlive it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 class Stand:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import subprocess
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -131,6 +132,10 @@ def test_a_person_frees_one_account_all_of_an_alert_or_everybody(
         until(lambda: redis.holds("f"), "only who was not lifted")
         until(lambda: stand.metrics()['streamer_limits_refused_total{reason="lifted_by_person"}'] == 3, "refused")
         until(lambda: sum(entry["event"] == "refused" for entry in stand.audit()) == 4, "the audit has it")
+        shown = subprocess.run(stand.command("list"), capture_output=True, text=True, check=True)
+        (line,) = [line for line in shown.stdout.splitlines() if "enforce" in line]
+        assert line.split()[:5] == ["f", "1", "a", "minute", "enforce"]
+        assert "not in force: lifted_by_person 3, stopped 1" in shown.stderr
     entries = stand.audit()
     assert len({entry["audit_id"] for entry in entries}) == len(entries)
     assert {entry["author"] for entry in entries if entry["event"] == "asked"} != {None}

@@ -2,85 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.server
 import json
 import signal
 import subprocess
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from streamer.wiring.demonstration import free_port
-from tests.limits.stand import Stand, alert_record, ask, limit, running, until
+from tests.limits.gateway import Gateway, api
+from tests.limits.stand import Stand, alert_record, ask, limit, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.kafka
-
-
-class Api(http.server.BaseHTTPRequestHandler):
-    """What is protected."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"ok")
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextlib.contextmanager
-def api() -> Iterator[int]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Api) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
-
-
-class Gateway:
-    """Our ready configuration with other addresses."""
-
-    def __init__(self, name: str, program: str, root: Path, directory: Path, decisions: int, target: int) -> None:
-        self.directory = directory
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}/v1/models"
-        text = (root / "deploy" / name / f"streamer.{'conf' if name == 'nginx' else 'yaml'}").read_text("utf-8")
-        for before, after in (("8080", self.port), ("6068", decisions), ("8000", target), ("9901", free_port())):
-            assert before in text or before == "9901"
-            text = text.replace(before, str(after))
-        if name == "nginx":
-            text = (
-                f"daemon off; error_log stderr; pid {directory}/nginx.pid; events {{}}\nhttp {{ access_log off;\n"
-                + "".join(
-                    f"{kind}_temp_path {directory}/{kind};\n"
-                    for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-                )
-                + text
-                + "}\n"
-            )
-        path = directory / f"{name}-gateway.yaml"
-        path.write_text(text, encoding="utf-8")
-        self.command = (
-            [program, "-p", str(directory), "-c", str(path)]
-            if name == "nginx"
-            else [program, "-c", str(path), "--concurrency", "1", "--use-dynamic-base-id", "-l", "warning"]
-        )
-        self.check = [*self.command, "-t"] if name == "nginx" else [program, "--mode", "validate", "-c", str(path)]
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        with running(self.command, self.directory) as process:
-            until(lambda: ask(self.url).status == 200, "the gateway answers")
-            yield
-            assert process.poll() is None
 
 
 @pytest.fixture(params=["nginx", "envoy"])
@@ -128,3 +64,22 @@ def test_limited_at_the_gateway_until_lifted_and_open_when_the_way_is_broken(gat
             stand.call("lift", "mallory", "--reason", "a class of students")
             until(lambda: ask(real.url, "mallory").status == 200, "mallory is free")
             assert [ask(real.url, "mallory").status for _ in range(5)] == [200] * 5
+
+
+def test_a_gateway_that_is_killed_is_waited_for_by_nobody_and_is_right_when_it_is_back(
+    gateway: tuple[Stand, Gateway],
+) -> None:
+    stand, real = gateway
+    with stand.serving():
+        with real.running():
+            stand.send(limit("mallory"), limit("trent"), alert=alert_record())
+            until(lambda: ask(real.url, "mallory").status == 429, "mallory is refused")
+        # Killed. Limits come and go meanwhile.
+        assert ask(real.url).status == 0
+        stand.call("lift", "mallory")
+        stand.send(limit("eve"))
+        stand.say("block", account_id="trent")
+        stand.exhausted("eve")
+        until(lambda: stand.decide("trent").status == 403, "trent is blocked")
+        with real.running():
+            assert [ask(real.url, name).status for name in ("mallory", "eve", "trent", "alice")] == [200, 429, 403, 200]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -13,46 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streamer.broker import Broker, _java, fetch, unavailable_reason
 from tests.kafka_fixture import KafkaCluster
-from tests.limits.stand import Stand, alert_record, limit, running, until
+from tests.limits.stand import Stand, alert_record, limit, until
 from tests.limits.test_deliveries import RealRedis
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.mortal_kafka import MortalBroker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(200)]
-
-
-class MortalBroker(Broker):
-    """A broker that can be killed and comes back with all it had, on the same port."""
-
-    def kill(self) -> None:
-        assert self._process is not None
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text(encoding="ascii")
-        for child in children.split():
-            os.kill(int(child), signal.SIGKILL)
-        self._process.wait()
-
-    @contextlib.contextmanager
-    def back(self) -> Iterator[None]:
-        properties = str(self._directory / "server.properties")
-        command = [*_java(fetch(self._cache, lambda _: None)), "kafka.Kafka", properties]
-        log = self._directory / "java.log"
-        with running(command, self._directory):
-            until(lambda: "Kafka Server started" in log.read_text(errors="replace"), "Kafka is back", 90)
-            yield
-
-
-@pytest.fixture
-def broker() -> Iterator[MortalBroker]:
-    reason = unavailable_reason({"KAFKA_BOOTSTRAP_SERVERS": ""})
-    if reason:
-        pytest.skip(f"no Kafka to be killed: {reason}")
-    found = MortalBroker()
-    found.start()
-    yield found
-    found.stop()
 
 
 def test_everybody_passes_while_kafka_is_gone(broker: MortalBroker, redis_server: str, tmp_path: Path) -> None:

@@ -63,7 +63,10 @@ class Topics:
         )
         self.config = StreamerConfig(kafka=found, **sections)
         ensure_topics(kafka.servers, topics_of(found))
-        self._producer = KafkaProducer(bootstrap_servers=kafka.servers)
+        self.reconnect()
+
+    def reconnect(self) -> None:
+        self._producer = KafkaProducer(bootstrap_servers=self.config.kafka.bootstrap_servers)
 
     def write(self, *records: Alert | Membership) -> None:
         topics = self.config.kafka.topics

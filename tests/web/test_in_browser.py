@@ -123,7 +123,10 @@ def test_with_the_keyboard_alone_one_reads_logs_in_and_decides(opened: Open) -> 
     opened.browser.switch_to.active_element.send_keys(Keys.ENTER)
     opened.browser.switch_to.active_element.send_keys(TOKEN + Keys.ENTER)
     WebDriverWait(opened.browser, 30).until(lambda _: opened.browser.current_url == opened.case)
-    to("Why")
+    to("Block")
+    opened.browser.switch_to.active_element.send_keys(Keys.ENTER)
+    assert opened.site.sent == [], "nobody is blocked without a reason"
+    assert focused().startswith("Why"), "the browser asks for it"
     opened.browser.switch_to.active_element.send_keys("a class of mine" + Keys.ENTER)
     assert opened.site.sent == [], "Enter in a text field decides nothing"
     to("Dismiss")

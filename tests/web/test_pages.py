@@ -163,7 +163,7 @@ def test_without_a_token_one_can_only_read(site: Site) -> None:
         text = (await visitor.get(PATH))[1]
         assert "formaction" not in text
         assert "Log in" in text
-        for action in ("confirm", "dismiss", "limit", "lift"):
+        for action in ("confirm", "dismiss", "limit", "block", "lift"):
             assert (await visitor.post(f"{PATH}/{action}"))[0] == 403
             assert (await visitor.post(f"{PATH}/{action}", form_token="0" * 64))[0] == 403
         assert await visitor.login("wrong") == 403
@@ -278,6 +278,37 @@ def test_one_account_can_be_lifted_and_limited(site: Site) -> None:
     after = site.store.case(ALERT_ID)
     assert after is not None
     assert len(after.holding) == len(case.holding) - 1
+
+
+def test_to_block_one_must_say_why_and_what_was_asked_for_can_be_lifted(site: Site) -> None:
+    async def look(visitor: Visit) -> None:
+        await visitor.login()
+        await visitor.press("lift")
+        assert "Lift 0 limits" in (await visitor.get(PATH))[1]
+        status, text, _ = await visitor.press("block", reason="  ")
+        assert (status, "Say why" in text) == (400, True)
+        status, _, headers = await visitor.press("block", reason="they sell it on")
+        assert status == 303
+        text = (await visitor.get(headers["Location"]))[1]
+        members = site.store.case(ALERT_ID).live_members  # type: ignore[union-attr]
+        assert f"A block of {len(members)} accounts is asked for" in text
+        assert f"Lift {len(members)} limits" in text
+        assert "block, asked for" in text
+        assert (await visitor.press("lift", account_id=members[0].account_id))[0] == 303
+        assert f"Lift {len(members) - 1} limits" in (await visitor.get(PATH))[1]
+        headers = (await visitor.press("dismiss"))[2]
+        text = (await visitor.get(headers["Location"]))[1]
+        assert "Lift 0 limits" in text
+        assert "asked for" not in text
+
+    visit(site, look)
+    (said,) = [each for each in map(json.loads, _feedback(site)) if each["action"] == "block"]
+    assert (said["alert_id"], said["account_id"], said["reason"]) == (ALERT_ID, None, "they sell it on")
+    assert said["author"] == "Kim"
+
+
+def _feedback(site: Site) -> list[bytes]:
+    return [message.value or b"" for message in site.sent if message.topic == "feedback"]
 
 
 def test_what_could_not_be_sent_was_not_done(site: Site) -> None:

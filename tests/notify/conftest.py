@@ -1,0 +1,5 @@
+"""A Kafka that can be killed."""
+
+from tests.mortal_kafka import broker
+
+__all__ = ["broker"]
