@@ -15,6 +15,7 @@ MIN_SAMPLE = 500
 MIN_KNOWN = 6
 # How much better one middle must explain a few accounts and a cluster, or two clusters (natural logarithm).
 KIN, SAME = 8.0, 10.0
+ALIKE = 3.0
 MIN_COMPARED = 24
 # Of two who are tied, one is believed a member until its behaviour says otherwise by this much (natural logarithm).
 STRANGE = -10.0
@@ -60,6 +61,16 @@ class Naming:
         model = Likeness(self._table.of(held), backdrop)
         return [keys[at] for at in model.alike(self._table.of(keys), len(cluster.accounts), self._settings)]
 
+    def strangers(self, keys: Iterable[int], among: Iterable[int], window: int) -> set[int]:
+        """Give those of some accounts that do not, each for itself, behave as a group; all while it is too small."""
+        group = self._group(among, window)
+        if group is None:
+            return set()
+        if group.known < MIN_KNOWN:
+            return set(keys)
+        alone = [one for key in keys if (one := self._group([key], window)) is not None and one.known]
+        return {key for one in alone if one_kind(one, group) < ALIKE for key in one.keys}
+
     def bystanders(self, keys: Iterable[int], window: int) -> set[int]:
         """Give those of a group that behave as the population does and not as the rest of it; none of a small group."""
         known = self._known(keys, window)
@@ -81,6 +92,8 @@ class Naming:
 
     def kin_of(self, keys: Iterable[int], window: int) -> Cluster | None:
         """Give the cluster that alarms and whose accounts a group behaves like, if there is one."""
+        if not any(cluster.is_alarming() for cluster in self._clusters.by_id.values()):
+            return None
         group = self._group(keys, window)
         if group is None or not group.known:
             return None
@@ -89,8 +102,10 @@ class Naming:
 
     def same_kind(self, cluster: Cluster, window: int) -> list[Cluster]:
         """Give the other clusters that clearly are of one kind with a cluster, the oldest first."""
+        if not any(other.is_alarming() for other in self._clusters.by_id.values() if other is not cluster):
+            return []
         group = self._group(cluster.held(), window)
-        if group is None or group.known < MIN_KNOWN:
+        if group is None or not _is_well_known(group):
             return []
         found = [other for factor, other in self._factors(group, window) if factor >= SAME and other is not cluster]
         return sorted(found, key=Cluster.age)
@@ -102,9 +117,7 @@ class Naming:
             if cluster.is_alarming()
         ]
         return [
-            (one_kind(group, other), cluster)
-            for cluster, other in told
-            if other is not None and other.known >= MIN_KNOWN
+            (one_kind(group, other), cluster) for cluster, other in told if other is not None and _is_well_known(other)
         ]
 
     def are_one_kind(self, some: Iterable[int], others: Iterable[int], window: int) -> bool:
@@ -132,3 +145,7 @@ class Naming:
             sample, days = self._table.sample(day * self._day, self._clusters.of_account)
             self._backdrops[day] = Backdrop(sample, days) if len(sample) >= MIN_SAMPLE else None
         return self._backdrops[day]
+
+
+def _is_well_known(group: Group) -> bool:
+    return group.known >= MIN_KNOWN and 2 * group.known >= len(group.keys)

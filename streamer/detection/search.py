@@ -9,7 +9,7 @@ from typing import NamedTuple
 from streamer.detection.cluster import Suspect
 from streamer.detection.clusters import Clusters
 from streamer.detection.evidence import HandOff, Lead
-from streamer.detection.group import judge, strangers, typicality
+from streamer.detection.group import judge, typicality
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.links import BINDING, Link
 from streamer.detection.naming import Naming
@@ -103,7 +103,7 @@ class Search:
             tests += 1
             self.looked.update(dict.fromkeys(union.table.rows["key"].tolist(), window))
             self.looked.update(dict.fromkeys(seed.keys, window))
-            suspect = self._judge(seed, union, window)
+            suspect = self._judge(seed, self._of_one_kind(seed, union, grower, window), window)
             if suspect is not None:
                 suspects.append(suspect)
         return suspects, tests
@@ -118,19 +118,26 @@ class Search:
         cluster = clusters.by_id[name]
         return cluster.held() | (seed.keys & cluster.accounts.keys()), list(cluster.links.values())
 
+    def _of_one_kind(self, seed: Seed, union: Union, grower: Grower, window: int) -> Union:
+        """Leave out what behaves otherwise than the kind that has most of the seed; its doings are its own."""
+        keys = frozenset(union.table.rows["key"].tolist())
+        sorts = self._naming.sort_out(keys, union.pairs, window)
+        kind = max(sorts, key=lambda kind: (len(kind & seed.keys), len(kind), min(kind)))
+        others = frozenset[int]().union(*sorts) - kind
+        return grower.keep(union, keys - others) if others else union
+
     def _judge(self, seed: Seed, union: Union, window: int) -> Suspect | None:
         settings = self._settings.group
         kinds = {link.kind for link in union.links} or {HANDED}
-        table = strangers(union.table)
+        table = union.table
         found = judge(table, union.passing, kinds, settings, self._opinion.weight)
         if found is None:
             return None
         fit = typicality(table, union.core).tolist()
         keys = table.rows["key"].tolist()
         held = [union.support.get(key, 0) for key in keys]
-        sorts = self._naming.sort_out(keys, union.pairs, window)
-        kind = max(sorts, key=lambda kind: (len(kind & seed.keys), len(kind), min(kind)))
-        others = frozenset[int]().union(*sorts) - kind
+        loosely = [key for key, ties in zip(keys, held, strict=True) if ties < PASSER_SUPPORT]
+        others = self._naming.strangers(loosely, frozenset(keys).difference(loosely), window)
         bystanders = self._naming.bystanders(keys, window)
         # Who has one attribute in common with a union that has more in common is a bystander.
         needed = min(PASSER_SUPPORT, sorted(held)[len(held) // 2])
@@ -149,7 +156,7 @@ class Search:
             window,
             candidates,
             doubtful,
-            frozenset(keys) - others,
+            frozenset(keys),
             frozenset(
                 key for key, ties in zip(keys, held, strict=True) if ties >= PASSER_SUPPORT and key not in others
             ),

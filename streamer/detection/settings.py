@@ -127,7 +127,7 @@ class LikenessSettings:
     min_requests: int = 15
     min_known: int = 12
     max_ratio: float = 4.0
-    every_s: int = 3 * HOUR_S
+    every_s: int = 6 * HOUR_S
     confirm_after_s: int = 5 * HOUR_S
     memory_s: int = 2 * DAY_S
     sample_days: int = 10

@@ -13,7 +13,7 @@ from itertools import chain, pairwise
 from typing import NamedTuple
 
 from streamer.detection.families import Passing, Table
-from streamer.detection.group import typicality
+from streamer.detection.group import strangers, typicality
 from streamer.detection.lead_book import LeadBook, Tie
 from streamer.detection.links import IDENTITY, Link
 from streamer.detection.member_table import MemberTable
@@ -116,7 +116,19 @@ class Grower:
             state = self._with(state, self._fitting_partners(state.keys), frozenset())
             if state.keys == before:
                 break
-        table = Table(self._members.of(sorted(state.keys)))
+        return self._union(state, used, trials)
+
+    def keep(self, union: Union, keys: Keys) -> Union:
+        """Give what some accounts of a union are without the others: ties, hand-offs and all."""
+        used = {link.key: link for link in union.links}
+        return self._union(self._with(_EMPTY, keys, self._fresh(self._on(used))), used, union.trials)
+
+    def _union(self, state: _State, used: dict[int, Link], trials: int) -> Union:
+        table = strangers(Table(self._members.of(sorted(state.keys))))
+        if len(table) < len(state.keys):
+            # What an owner's accounts passed to one another is no evidence about the rest.
+            kept = frozenset(table.rows["key"].tolist())
+            state = self._with(_EMPTY, kept, state.tied & kept)
         passing = self._passing(state)
         if passing.seen:
             within_ms = self._settings.group.hand_off_s * 1000
