@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Iterable, Iterator
 from operator import itemgetter
 
 import numpy as np
@@ -14,6 +14,7 @@ from streamer.detection.evidence import (
     USE,
     ActiveAccounts,
     Behaviours,
+    Lead,
     LeadReport,
     WatchedAccounts,
     WindowReport,
@@ -21,6 +22,8 @@ from streamer.detection.evidence import (
 from streamer.detection.links import Keys, prompt_keys, template_keys
 from streamer.detection.open_window import BY_HASH
 from streamer.detection.profile import Rows
+
+LINK_ROWS, KEY_BYTES = 16, 8
 
 
 def split(report: WindowReport, link_partitions: int, shards: int) -> list[WindowReport]:
@@ -106,21 +109,36 @@ def chunk(report: WindowReport, max_rows: int) -> list[WindowReport]:
 def chunk_leads(report: LeadReport, max_rows: int) -> list[LeadReport]:
     """Cut a report so that no part tells of more than `max_rows` accounts; only the last part is marked last.
 
-    Leads are cut by their members; one lead is never cut.
+    A lead counts as its members and its link; one lead is never cut.
     """
     parts = [LeadReport(report.partition, report.window, watched=part) for part in _watched(report.watched, max_rows)]
     ids, behaviour = report.behaviours.account_ids, report.behaviours.table()
     for cut in range(0, len(ids), max_rows):
         told = Behaviours(ids[cut : cut + max_rows], behaviour[cut : cut + max_rows].tobytes())
         parts.append(LeadReport(report.partition, report.window, behaviours=told))
-    leads = iter(report.leads)
-    while batch := list(islice(leads, max_rows // 16)):
-        parts.append(LeadReport(report.partition, report.window, leads=batch))
-    whole = len(report.watched.account_ids) + len(ids) + 16 * len(report.leads)
+    parts += [LeadReport(report.partition, report.window, leads=batch) for batch in _batches(report.leads, max_rows)]
+    whole = len(report.watched.account_ids) + len(ids) + sum(map(_rows_of, report.leads))
     if whole <= max_rows:
         return [report]
     rest = report._replace(leads=[], watched=WatchedAccounts([], b"", []), behaviours=Behaviours([], b""))
     return [*(part._replace(last=False) for part in parts), rest]
+
+
+def _rows_of(lead: Lead) -> int:
+    return LINK_ROWS + len(lead.members) // KEY_BYTES
+
+
+def _batches(leads: Iterable[Lead], max_rows: int) -> Iterator[list[Lead]]:
+    batch: list[Lead] = []
+    rows = 0
+    for lead in leads:
+        if batch and rows + _rows_of(lead) > max_rows:
+            yield batch
+            batch, rows = [], 0
+        batch.append(lead)
+        rows += _rows_of(lead)
+    if batch:
+        yield batch
 
 
 def _watched(watched: WatchedAccounts, max_rows: int) -> list[WatchedAccounts]:
