@@ -12,6 +12,7 @@ from streamer.detection.clusters import Clusters, Placement
 from streamer.detection.settings import AlertSettings
 from tests.detection.handmade import evidence, link
 
+NAMES = {key: f"a{key}" for key in range(1000)}
 FIRST, SECOND, THIRD = range(100, 120), range(200, 220), range(300, 320)
 
 
@@ -30,7 +31,7 @@ def suspect(accounts: Iterable[int], window: int, *, is_alarming: bool = True, k
 
 def put(one: Clusters, accounts: Iterable[int], window: int) -> Placement:
     found = suspect(accounts, window)
-    placed = one.place(found, {key: f"a{key}" for key in found.keys}, window)
+    placed = one.place(found, NAMES, window)
     assert placed is not None
     return placed
 
@@ -72,7 +73,7 @@ def bridge(one: Clusters, kinds: dict[int, int]) -> Placement:
         return kinds[min(some) // 100] == kinds[min(others) // 100]
 
     found = suspect([*FIRST[:8], *SECOND[:12], *THIRD[:7], 999], 30)
-    placed = one.place(found, {key: f"a{key}" for key in found.keys}, 30, alike)
+    placed = one.place(found, NAMES, 30, alike)
     assert placed is not None
     return placed
 
@@ -143,10 +144,8 @@ def test_what_kinds_of_clusters_are_told_apart_by_is_those_who_are_held() -> Non
 def test_a_cluster_alarms_by_its_strongest_finding_while_it_has_accounts() -> None:
     def lone(*found: Suspect) -> Cluster:
         one = clusters()
-        for each in found:
-            placed = one.place(each, dict.fromkeys(each.keys, "a"), 0)
-            assert placed is not None
-        return placed.cluster
+        (cluster,) = {place.cluster.cluster_id for each in found if (place := one.place(each, NAMES, 0))}
+        return one.by_id[cluster]
 
     assert lone(suspect(FIRST, 1)).is_alarming()
     assert not lone(suspect(FIRST, 1, is_alarming=False)).is_alarming()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csgraph
 
 from streamer.detection.kinds import MAX_SORTED, Group, components, one_kind, sort_out
+from streamer.detection.likeness import Floats
 from tests.detection.crowds import Values, driven, honest
 
 
@@ -76,7 +77,7 @@ def test_it_is_the_ratio_of_two_probabilities_and_symmetrical() -> None:
     rng = np.random.default_rng(4)
     one, other = rng.normal(size=(3, 1)), rng.normal(size=(2, 1))
 
-    def log_density(values: Values) -> float:
+    def log_density(values: Floats) -> float:
         spread = 0.6 * np.eye(len(values)) + 0.4
         found = -0.5 * values[:, 0] @ np.linalg.solve(spread, values[:, 0]) - 0.5 * np.linalg.slogdet(spread)[1]
         return float(found)

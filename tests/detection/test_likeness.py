@@ -66,6 +66,13 @@ def test_the_likest_come_first() -> None:
     assert ratios[found].tolist() == sorted(ratios[found].tolist(), reverse=True)
 
 
+def test_who_is_of_the_same_bent_but_far_beyond_all_members_is_of_another_subject() -> None:
+    of, members = backdrop(), driven(40, 1)
+    beyond = (1.8 * driven(30, 1, 5, 0.1).astype(float)).astype(np.float16)
+    assert (Likeness(members, of).ratios(beyond) > 10).all()  # far more than the population's all the same
+    assert alike(members, beyond, of) == []
+
+
 def test_nobody_is_named_where_no_error_is_allowed() -> None:
     strict = replace(SETTINGS, error_ratio=0.0)
     assert alike(driven(40, 1), driven(60, 1, 5), backdrop(), strict) == []

@@ -195,6 +195,14 @@ def test_only_a_cluster_that_alarms_and_is_known_has_kin(known: int, is_alarming
     assert field.naming.kin_of(keys(few), NOW) is expected
 
 
+@pytest.mark.parametrize("ago, is_kin", [(2 * DAY, True), (2 * DAY + 1, False)])
+def test_what_was_told_more_than_two_days_ago_is_known_no_more(ago: int, is_kin: bool) -> None:  # noqa: FBT001
+    field = Field()
+    cluster = field.cluster(field.tell(named("a", 20), driven(20, 1), NOW + DAY - ago))
+    few = field.tell(named("few", 8), driven(8, 1, 5), NOW + DAY)
+    assert (field.naming.kin_of(keys(few), NOW + DAY) is cluster) == is_kin
+
+
 def test_clusters_of_one_kind_are_found_the_oldest_first() -> None:
     field = Field()
     clusters = [

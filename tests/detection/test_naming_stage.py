@@ -114,6 +114,9 @@ def test_a_union_does_not_grow_from_accounts_that_likeness_named() -> None:
     card = lead([*like[:3], *strangers], "weak", log10_p=-0.5)
     one.say(told(window, [*named("m", 40), *like, *strangers], lead(named("m", 40), "card-m0000"), card))
     assert not keys_in(one.of("m0000")) & {key_of(name) for name in strangers}
+    # Nor when the cluster is looked at again of itself.
+    one.say(told(window + 2 * HOUR, [*named("m", 40), *like, *strangers]))
+    assert not keys_in(one.of("m0000")) & {key_of(name) for name in strangers}
     assert all(one.of("m0000").accounts[key_of(name)].by_likeness for name in like)
 
 
