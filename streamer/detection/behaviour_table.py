@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from streamer.detection.behaviour import BEHAVIOUR, WIDTH
+from streamer.detection.behaviour import BEHAVIOUR
 from streamer.detection.profile import Rows
 from streamer.detection.settings import DAY_S, LikenessSettings, WindowSettings
 
@@ -97,21 +97,15 @@ class BehaviourTable:
         found: Rows = rows[np.argsort(_order(rows["key"]))[: self._settings.sample_accounts]]
         return found
 
-    def sample(self, before_window: int, without: Container[int]) -> tuple[Values, int]:
-        """Give how accounts behaved on the days that ended before a window, and how many days those are.
+    def sampled_days(self, before_window: int, now: int) -> tuple[int, ...]:
+        """Give the days that ended before a window; where none had, the first known, once it ended by window `now`."""
+        ended = sorted(day for day in self._samples if (day + 1) * self._day <= now)
+        return tuple(day for day in ended if (day + 1) * self._day <= before_window) or tuple(ended[:1])
 
-        Where no day had ended, it is the first day that is known.
-
-        `without` are keys of accounts that are left out.
-        """
-        days = sorted(self._samples)
-        chosen = [day for day in days if (day + 1) * self._day <= before_window] or days[:1]
-        rows = [self._drawn(self._samples[day]) for day in chosen]
-        if not rows:
-            return np.zeros((0, WIDTH), dtype=np.float16), 0
-        every = np.concatenate(rows)
-        kept = np.array([key not in without for key in every["key"].tolist()], dtype=np.bool_)
-        return every["values"][kept], len(chosen)
+    def sample(self, days: Sequence[int]) -> Rows:
+        """Give how a draw of accounts behaved on each of some days."""
+        rows = [self._drawn(self._samples[day]) for day in days]
+        return np.concatenate(rows) if rows else np.zeros(0, dtype=BEHAVIOUR)
 
     def lately(self, since_window: int) -> list[int]:
         """Give the accounts told of since a window, by key."""

@@ -10,7 +10,7 @@ an order: how many honest accounts reach a ratio is counted in a sample from bef
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from scipy import special
 
 from streamer.detection.calibration import tail
+from streamer.detection.profile import Rows
 from streamer.detection.settings import LikenessSettings
 
 Floats = npt.NDArray[np.float64]
@@ -71,9 +72,14 @@ def _fit(values: Floats, shrinkage: float) -> _Normal:
 
 
 class Backdrop:
-    """How the population behaved on some days: what a cluster's behaviour is set off against."""
+    """How the population behaved on some days: what a cluster's behaviour is set off against.
 
-    def __init__(self, sample: npt.NDArray[np.float16], days: int) -> None:
+    `rows` are of `behaviour.BEHAVIOUR`; whoever was sampled, it is the same after a restart.
+    """
+
+    def __init__(self, rows: Rows, days: int) -> None:
+        self.keys: list[int] = rows["key"].tolist()
+        sample = rows["values"]
         self.days = days
         self.accounts = len(sample) / max(1, days)
         self.scale = Scale(sample)
@@ -96,14 +102,18 @@ class Likeness:
     def _of(self, scores: Floats) -> Floats:
         return self._own.log_density(scores) - self._backdrop.normal.log_density(scores)
 
-    def alike(self, values: npt.NDArray[np.float16], known: int, settings: LikenessSettings) -> list[int]:
+    def alike(
+        self, values: npt.NDArray[np.float16], known: int, settings: LikenessSettings, without: Container[int] = ()
+    ) -> list[int]:
         """Give which of some accounts may be named beside `known` members, the likest first.
 
         Those farther from the middle than nearly all members are of another subject. How many of the rest are honest is
-        told by how many were as like before: at most `new_error_ratio` of those named, and `error_ratio` of all.
+        told by how many were as like before, but for those `without` which is counted: at most `new_error_ratio` of
+        those named, and `error_ratio` of all.
         """
         backdrop, days = self._backdrop, self._backdrop.days
-        highest = heapq.nlargest(TAIL_ACCOUNTS * days + 1, self._of(backdrop.scores).tolist())
+        before = zip(backdrop.keys, self._of(backdrop.scores).tolist(), strict=True)
+        highest = heapq.nlargest(TAIL_ACCOUNTS * days + 1, (ratio for key, ratio in before if key not in without))
         scores = backdrop.scale.scores(values)
         ratios = np.where(self._own.log_density(scores) >= self._edge(), self._of(scores), -np.inf)
         order: list[int] = np.argsort(-ratios, kind="stable").tolist()

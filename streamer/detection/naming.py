@@ -12,6 +12,7 @@ from streamer.detection.likeness import Backdrop, Likeness, strange
 from streamer.detection.settings import DAY_S, DetectionSettings
 
 MIN_SAMPLE = 500
+MAX_BACKDROPS = 7
 MIN_KNOWN = 6
 # How much better one middle must explain a few accounts and a cluster, or two clusters (natural logarithm).
 KIN, SAME = 8.0, 10.0
@@ -32,7 +33,7 @@ class Naming:
         self._day, self._every = window.windows(DAY_S), window.windows(settings.likeness.every_s)
         self._confirm = window.windows(settings.likeness.confirm_after_s)
         self._fresh = window.windows(settings.likeness.memory_s)
-        self._backdrops: dict[int, Backdrop | None] = {}
+        self._backdrops: dict[tuple[int, ...], Backdrop | None] = {}
 
     def name_alike(self, cluster: Cluster, window: int, now_ms: int) -> list[int]:
         """Add to a cluster those that were as like it at least `confirm_after_s` ago; give them, if it is time."""
@@ -53,13 +54,14 @@ class Naming:
 
     def _alike(self, cluster: Cluster, window: int) -> list[int]:
         held = self._known(cluster.held(), window)
-        backdrop = self._backdrop(cluster.first_window - self._day)
+        backdrop = self._backdrop(cluster.first_window - self._day, window)
         if backdrop is None or len(held) < self._settings.min_known:
             return []
         keys = [key for key in self._table.lately(window - self._day) if key not in self._clusters.of_account]
         keys = [key for key in keys if self._table.requests(key) >= self._settings.min_requests]
         model = Likeness(self._table.of(held), backdrop)
-        return [keys[at] for at in model.alike(self._table.of(keys), len(cluster.accounts), self._settings)]
+        found = model.alike(self._table.of(keys), len(cluster.accounts), self._settings, self._clusters.of_account)
+        return [keys[at] for at in found]
 
     def strangers(self, keys: Iterable[int], among: Iterable[int], window: int) -> set[int]:
         """Give those of some accounts that do not, each for itself, behave as a group; all while it is too small."""
@@ -74,7 +76,7 @@ class Naming:
     def bystanders(self, keys: Iterable[int], window: int) -> set[int]:
         """Give those of a group that behave as the population does and not as the rest of it; none of a small group."""
         known = self._known(keys, window)
-        backdrop = self._backdrop(window - self._day)
+        backdrop = self._backdrop(window - self._day, window)
         if backdrop is None or len(known) < MIN_COMPARED:
             return set()
         ratios = strange(self._table.of(known), backdrop).tolist()
@@ -127,7 +129,7 @@ class Naming:
 
     def _group(self, keys: Iterable[int], window: int) -> Group | None:
         """Add up how accounts behave; None before the population is known."""
-        backdrop = self._backdrop(window - self._day)
+        backdrop = self._backdrop(window - self._day, window)
         if backdrop is None:
             return None
         every = frozenset(keys)
@@ -137,14 +139,14 @@ class Naming:
     def _known(self, keys: Iterable[int], window: int) -> list[int]:
         return sorted(key for key in keys if self._table.told_since(key, window - self._fresh))
 
-    def _backdrop(self, before_window: int) -> Backdrop | None:
-        """Give the population as it was on the days before a window; drawn once a day."""
-        day = before_window // self._day
-        if day not in self._backdrops:
-            self._backdrops = dict(list(self._backdrops.items())[-7:])
-            sample, days = self._table.sample(day * self._day, self._clusters.of_account)
-            self._backdrops[day] = Backdrop(sample, days) if len(sample) >= MIN_SAMPLE else None
-        return self._backdrops[day]
+    def _backdrop(self, before_window: int, window: int) -> Backdrop | None:
+        """Give the population as it was on the days before a window; what is kept can be made again at any time."""
+        days = self._table.sampled_days(before_window, window)
+        if days not in self._backdrops:
+            self._backdrops = dict(list(self._backdrops.items())[-MAX_BACKDROPS:])
+            rows = self._table.sample(days)
+            self._backdrops[days] = Backdrop(rows, len(days)) if len(rows) >= MIN_SAMPLE else None
+        return self._backdrops[days]
 
 
 def _is_well_known(group: Group) -> bool:

@@ -136,7 +136,9 @@ class Search:
         fit = typicality(table, union.core).tolist()
         keys = table.rows["key"].tolist()
         held = [union.support.get(key, 0) for key in keys]
-        loosely = [key for key, ties in zip(keys, held, strict=True) if ties < PASSER_SUPPORT]
+        loosely = [
+            key for key, ties in zip(keys, held, strict=True) if ties < PASSER_SUPPORT and key not in union.banded
+        ]
         others = self._naming.strangers(loosely, frozenset(keys).difference(loosely), window)
         bystanders = self._naming.bystanders(keys, window)
         # Who has one attribute in common with a union that has more in common is a bystander.

@@ -40,7 +40,7 @@ class Union(NamedTuple):
 
     `core` holds those that handed a request to another of them, or took one over, where there are enough; `support`
     counts what holds an account in it; `pairs` join those of whom more
-    is known than that they have a prompt in common.
+    is known than that they have a prompt in common; `banded` are those on one value that are a group by themselves.
     """
 
     table: Table
@@ -50,6 +50,7 @@ class Union(NamedTuple):
     trials: int
     support: dict[int, int]
     pairs: list[tuple[int, int]]
+    banded: frozenset[int]
 
 
 class _Facts(NamedTuple):
@@ -135,9 +136,8 @@ class Grower:
             passed = self._book.newest_within(state.keys, MAX_TIMED)
             passing = passing._replace(quickness=tuple(min(1.0, found.after_ms / within_ms) for found in passed))
         support = self._support(state.keys, used)
-        return Union(
-            table, self._core(state.keys), passing, list(used.values()), trials, support, self._pairs(state.keys, used)
-        )
+        pairs, banded = self._pairs(state.keys, used), self._banded(state.keys, used)
+        return Union(table, self._core(state.keys), passing, list(used.values()), trials, support, pairs, banded)
 
     def _support(self, keys: Keys, used: Iterable[int]) -> dict[int, int]:
         """Count what holds each account in the union: its identities, and the kinds of other ties it has.
@@ -153,6 +153,12 @@ class Grower:
         for key in self._book.passers(keys):
             support[key] = support.get(key, 0) + PASSER_SUPPORT
         return support
+
+    def _banded(self, keys: Keys, used: Iterable[int]) -> Keys:
+        """Give the accounts that share one value with enough others to be a group without any other tie."""
+        on_one = (self._book.ties[link].keys & keys for link in used)
+        enough = self._settings.group.min_accounts
+        return frozenset().union(*(together for together in on_one if len(together) >= enough))
 
     def _pairs(self, keys: Keys, used: Iterable[int]) -> list[tuple[int, int]]:
         """Give pairs that join all who passed requests to one another, or have an identity in common."""

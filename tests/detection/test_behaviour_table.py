@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Container
 from dataclasses import replace
 from typing import Any
 
@@ -34,6 +35,13 @@ def at_day(day: int, window: int = 0) -> int:
 
 def put(one: BehaviourTable, names: list[str], window: int, value: float = 0.0, **columns: Any) -> None:
     one.put(told_of(names, np.full((len(names), honest(1).shape[1]), value, np.float16), **columns), names, window)
+
+
+def sampled(one: BehaviourTable, before: int, without: Container[int]) -> tuple[Values, int]:
+    """How accounts behaved on the days before a window, but for some of them; and how many days."""
+    days = one.sampled_days(before, before + 100 * DAY)
+    rows = one.sample(days)
+    return rows["values"][[key not in without for key in rows["key"].tolist()]], len(days)
 
 
 def first_values(values: Values) -> list[float]:
@@ -109,14 +117,14 @@ def test_a_sample_is_the_same_in_whatever_order_and_batches_rows_came(
             rows = np.concatenate([told_of([n], np.full((1, 39), values[n], np.float16)) for n in batch])
             parts.put(rows, batch, at_day(day))
     for before in range(5):
-        some, many = whole.sample(at_day(before), ()), parts.sample(at_day(before), ())
+        some, many = sampled(whole, at_day(before), ()), sampled(parts, at_day(before), ())
         assert some[1] == many[1]
         assert np.array_equal(some[0], many[0])
         counts = [min(8, sum(at == day for at, _ in told)) for day in range(before)]
         if any(counts):
             assert len(some[0]) == sum(counts)
             assert some[1] == sum(count > 0 for count in counts)
-    assert whole.sample(at_day(9), ())[0].shape[1] == 39
+    assert sampled(whole, at_day(9), ())[0].shape[1] == 39
 
 
 def test_a_day_keeps_no_more_than_its_sample() -> None:
@@ -124,14 +132,14 @@ def test_a_day_keeps_no_more_than_its_sample() -> None:
     for number in range(300):
         put(one, named(f"n{number}-", 3), at_day(0, number % DAY))
         assert sum(map(len, one._samples[FIRST_DAY])) <= SPARE * 50 + 3
-    assert len(one.sample(at_day(1), ())[0]) == 50
+    assert len(sampled(one, at_day(1), ())[0]) == 50
 
 
 def test_a_sample_is_fair_to_keys_small_and_large() -> None:
     one, names = table(sample_accounts=200), named("a", 1000)
     large = np.array([[key_of(name) >= 2**63] for name in names], dtype=np.float16)
     one.put(told_of(names, large), names, at_day(0))
-    assert 70 < one.sample(at_day(1), ())[0][:, 0].sum() < 130
+    assert 70 < sampled(one, at_day(1), ())[0][:, 0].sum() < 130
 
 
 def test_of_a_day_an_account_counts_once_as_it_was_first_told() -> None:
@@ -139,7 +147,7 @@ def test_of_a_day_an_account_counts_once_as_it_was_first_told() -> None:
     names = named("a", 4)
     for turn in range(4):
         put(one, names, at_day(0, 36 * turn), float(turn))
-    assert first_values(one.sample(at_day(1), ())[0]) == [0.0] * 4
+    assert first_values(sampled(one, at_day(1), ())[0]) == [0.0] * 4
 
 
 def test_a_sample_is_of_days_that_had_ended_and_without_who_is_left_out() -> None:
@@ -147,17 +155,17 @@ def test_a_sample_is_of_days_that_had_ended_and_without_who_is_left_out() -> Non
     for day in range(3):
         put(one, ["a", "b", "c"], at_day(day), float(day))
     for before, expected in ((1, [0.0]), (2, [0.0, 1.0]), (3, [0.0, 1.0, 2.0])):
-        values, count = one.sample(at_day(before), ())
+        values, count = sampled(one, at_day(before), ())
         assert (first_values(values), count) == (sorted(expected * 3), before)
-    assert one.sample(at_day(2) - 1, ())[1] == 1  # the second day lacks a window
-    assert first_values(one.sample(at_day(2), {key_of("a"), key_of("b")})[0]) == [0.0, 1.0]
+    assert sampled(one, at_day(2) - 1, ())[1] == 1  # the second day lacks a window
+    assert first_values(sampled(one, at_day(2), {key_of("a"), key_of("b")})[0]) == [0.0, 1.0]
     # Where none had ended, the first that is known.
-    values, count = one.sample(at_day(0), ())
+    values, count = sampled(one, at_day(0), ())
     assert (first_values(values), count) == ([0.0] * 3, 1)
 
 
 def test_nothing_is_known_of_nobody() -> None:
-    values, count = table().sample(at_day(0), ())
+    values, count = sampled(table(), at_day(0), ())
     assert (len(values), count) == (0, 0)
     assert table().lately(0) == []
 
@@ -183,7 +191,7 @@ def test_old_samples_are_dropped() -> None:
     for day in range(6):
         put(one, ["a"], at_day(day), float(day))
         one.sweep(at_day(day))
-    assert first_values(one.sample(at_day(6), ())[0]) == [2.0, 3.0, 4.0, 5.0]
+    assert first_values(sampled(one, at_day(6), ())[0]) == [2.0, 3.0, 4.0, 5.0]
 
 
 def test_beyond_the_bound_a_draw_that_is_the_same_everywhere_says_who_stays() -> None:
@@ -242,7 +250,7 @@ def test_a_restored_table_goes_on_as_if_nothing_had_happened(seen: list[tuple[in
         keys = steady.lately(0)
         assert np.array_equal(shaky.of(keys), steady.of(keys))
         assert [shaky.name(key) for key in keys] == [steady.name(key) for key in keys]
-        some, others = steady.sample(window, ()), shaky.sample(window, ())
+        some, others = sampled(steady, window, ()), sampled(shaky, window, ())
         assert some[1] == others[1]
         assert np.array_equal(some[0], others[0])
     assert restored(shaky, **bounds).snapshot() == shaky.snapshot()

@@ -10,17 +10,21 @@ import pytest
 
 from streamer.detection.likeness import Backdrop, Likeness, Scale, strange
 from streamer.detection.settings import LikenessSettings
-from tests.detection.crowds import Values, driven, honest
+from tests.detection.crowds import Values, driven, honest, named, told_of
 
 SETTINGS = LikenessSettings()
 DAYS = 3
 SEEDS = range(4)
 
 
+def backdrop_of(values: Values, days: int) -> Backdrop:
+    return Backdrop(told_of(named("p", len(values)), values), days)
+
+
 @cache
 def backdrop(seed: int = 0) -> Backdrop:
     """How honest accounts behaved on three days."""
-    return Backdrop(honest(DAYS * 1500, 100 + seed), DAYS)
+    return backdrop_of(honest(DAYS * 1500, 100 + seed), DAYS)
 
 
 def alike(members: Values, others: Values, of: Backdrop, settings: LikenessSettings = SETTINGS) -> list[int]:
@@ -93,11 +97,11 @@ def test_what_a_gateway_does_not_tell_does_no_harm() -> None:
     sample = honest(DAYS * 1500, 100)
     for some in (members, others, crowd, sample):
         some[:, missing] = np.nan
-    found = alike(members, np.concatenate((crowd, others)), Backdrop(sample, DAYS))
+    found = alike(members, np.concatenate((crowd, others)), backdrop_of(sample, DAYS))
     assert sum(at >= 1500 for at in found) >= 45
     assert sum(at < 1500 for at in found) <= 2
     others[::2, 5:9] = np.nan  # and of some accounts even less is known
-    again = alike(members, np.concatenate((crowd, others)), Backdrop(sample, DAYS))
+    again = alike(members, np.concatenate((crowd, others)), backdrop_of(sample, DAYS))
     assert sum(at >= 1500 for at in again) >= 40
 
 
@@ -130,7 +134,7 @@ def test_a_column_that_is_told_of_nobody_says_nothing() -> None:
     values = driven(5, 1)
     other = values.copy()
     other[:, 3] = 9
-    of = Backdrop(sample, 1)
+    of = backdrop_of(sample, 1)
     assert np.array_equal(of.scale.scores(values), of.scale.scores(other))
 
 

@@ -12,6 +12,7 @@ from streamer.detection.behaviour_table import BehaviourTable
 from streamer.detection.cluster import Cluster, Suspect
 from streamer.detection.clusters import Clusters
 from streamer.detection.naming import MIN_COMPARED, MIN_KNOWN, Naming
+from streamer.detection.settings import HOUR_S
 from tests.detection.crowds import Values, driven, honest, named, told_of
 from tests.detection.handmade import default_settings, evidence, key_of, link
 
@@ -30,7 +31,7 @@ class Field:
 
     def __init__(self, **likeness: Any) -> None:
         settings = default_settings()
-        self.settings = replace(settings, likeness=replace(settings.likeness, **likeness))
+        self.settings = replace(settings, likeness=replace(settings.likeness, **{"every_s": 3 * HOUR_S, **likeness}))
         self.table = BehaviourTable(self.settings.likeness, settings.window)
         self.clusters = Clusters(settings.alert, settings.group.min_accounts)
         self.naming = Naming(self.settings, self.table, self.clusters)
@@ -185,13 +186,20 @@ def test_a_group_is_kin_of_the_cluster_that_it_behaves_like() -> None:
     assert field.naming.kin_of(keys(["unknown"]), NOW) is None
 
 
-@pytest.mark.parametrize("known, is_alarming", [(MIN_KNOWN - 1, True), (20, False), (MIN_KNOWN, True)])
-def test_only_a_cluster_that_alarms_and_is_known_has_kin(known: int, is_alarming: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(
+    "known, of, is_alarming",
+    [(MIN_KNOWN - 1, 8, True), (MIN_KNOWN, 13, True), (20, 20, False), (MIN_KNOWN, 12, True)],
+)
+def test_only_a_cluster_that_alarms_and_half_of_which_is_known_has_kin(
+    known: int,
+    of: int,
+    is_alarming: bool,  # noqa: FBT001
+) -> None:
     field = Field()
     field.tell(named("a", known), driven(known, 1))
-    cluster = field.cluster(named("a", 20), is_alarming=is_alarming)
+    cluster = field.cluster(named("a", of), is_alarming=is_alarming)
     few = field.tell(named("few", 8), driven(8, 1, 5))
-    expected = cluster if is_alarming and known >= MIN_KNOWN else None
+    expected = cluster if is_alarming and known >= MIN_KNOWN and 2 * known >= of else None
     assert field.naming.kin_of(keys(few), NOW) is expected
 
 

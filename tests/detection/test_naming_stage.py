@@ -12,7 +12,7 @@ from streamer.detection.cluster import Cluster
 from streamer.detection.cluster_stage import ClusterStage
 from streamer.detection.evidence import Behaviours, HandOff, Lead, LeadReport
 from streamer.detection.records import Alert, Decision, Limit, LimitLifted, Membership
-from streamer.detection.settings import LimitSettings
+from streamer.detection.settings import HOUR_S, LikenessSettings, LimitSettings
 from tests.detection.crowds import Values, driven, honest, named, told_of
 from tests.detection.handmade import WINDOW_MS, default_settings, key_of, lead, leads, watched
 
@@ -20,7 +20,9 @@ HOUR = 6  # windows
 DAY = 24 * HOUR
 POPULATION = 20_000 * DAY
 NOW = POPULATION + 2 * DAY
-SETTINGS = replace(default_settings(), limit=LimitSettings(mode="enforce"))
+SETTINGS = replace(
+    default_settings(), limit=LimitSettings(mode="enforce"), likeness=LikenessSettings(every_s=3 * HOUR_S)
+)
 
 
 def behave(names: list[str], values: Values) -> Behaviours:
@@ -73,9 +75,14 @@ def alerts(decisions: list[Decision]) -> list[Alert]:
     return [one for one in decisions if isinstance(one, Alert)]
 
 
-def campaign(*, shaken: bool = False) -> tuple[Timeline, list[Decision]]:
-    """A cluster of 40 on a card, and 20 that share nothing with it but the program, named after nine hours."""
+def campaign(*, shaken: bool = False, early: bool = False) -> tuple[Timeline, list[Decision]]:
+    """A cluster of 40 on a card, and 20 that share nothing with it but the program, named after nine hours.
+
+    `early`, it was there already on the day by which the population is known.
+    """
     one = Timeline(shaken=shaken)
+    if early:
+        one.say(leads(POPULATION + 1, behaviours=behave(named("m", 40), driven(40, 1, 77))))
     crowd, like = behave(named("new", 200), honest(200, 5)), behave(named("like", 20), driven(20, 1, 99))
     decisions = one.say(leads(NOW - 1, behaviours=crowd)) + one.group(0, named("m", 40), 1)
     decisions += one.say(leads(NOW + 1, behaviours=like))
@@ -103,6 +110,7 @@ def test_accounts_alike_become_members_with_limits_and_the_alert_counts_them() -
 
 def test_a_stage_that_is_restored_again_and_again_names_the_same() -> None:
     assert campaign(shaken=True)[1] == campaign()[1]
+    assert campaign(shaken=True, early=True)[1] == campaign(early=True)[1]
 
 
 def test_a_union_does_not_grow_from_accounts_that_likeness_named() -> None:
