@@ -31,6 +31,7 @@ PASSER_SUPPORT = 2
 MIN_PASSERS_RATIO = 0.25
 MAX_NEW_RATIO = 0.67
 LARGE, MAX_NEW_RATIO_LARGE = 24, 0.34
+OWNED = IDENTITY - {"address_block"}
 _VOLUME = PROFILE.index(Feature.VOLUME)
 Keys = frozenset[int]
 
@@ -40,7 +41,8 @@ class Union(NamedTuple):
 
     `core` holds those that handed a request to another of them, or took one over, where there are enough; `support`
     counts what holds an account in it; `pairs` join those of whom more
-    is known than that they have a prompt in common; `banded` are those on one value that are a group by themselves.
+    is known than that they have a prompt in common; `banded` are those whom one value
+    binds well enough.
     """
 
     table: Table
@@ -155,10 +157,17 @@ class Grower:
         return support
 
     def _banded(self, keys: Keys, used: Iterable[int]) -> Keys:
-        """Give the accounts that share one value with enough others to be a group without any other tie."""
-        on_one = (self._book.ties[link].keys & keys for link in used)
-        enough = self._settings.group.min_accounts
-        return frozenset().union(*(together for together in on_one if len(together) >= enough))
+        """Give the accounts that share one value with enough others to be a group without any other tie.
+
+        A card or a device is enough by itself: neighbours do not share it, as they do an address block.
+        """
+        found: set[int] = set()
+        for link in used:
+            tie = self._book.ties[link]
+            together = tie.keys & keys
+            if len(together) >= self._settings.group.min_accounts or tie.lead.link.kind in OWNED:
+                found |= together
+        return frozenset(found)
 
     def _pairs(self, keys: Keys, used: Iterable[int]) -> list[tuple[int, int]]:
         """Give pairs that join all who passed requests to one another, or have an identity in common."""
