@@ -63,7 +63,7 @@ def proxy_environment() -> Path:
 
 @contextlib.contextmanager
 def proxy(environment: Path, directory: Path, root: Path, decisions: str, **report_to: str) -> Iterator[str]:
-    """A LiteLLM proxy with our callback and our hook, and a model that is a mock."""
+    """A LiteLLM proxy with our callback and our hook, and a model that is a mock; killed in the end without a word."""
     for name in ("streamer_callback.py", "streamer_limits.py"):
         shutil.copy(root / "deploy" / "litellm" / name, directory)
     shutil.copy(Path(__file__).parent / "litellm" / "custom_keys.py", directory)
@@ -107,7 +107,7 @@ def proxy(environment: Path, directory: Path, root: Path, decisions: str, **repo
             time.sleep(0.2)
         yield url
     finally:
-        process.terminate()
+        process.kill()
         process.wait()
 
 
@@ -181,19 +181,24 @@ def decisions(run: LiveRun) -> Iterator[str]:
 
 def wait_for_status(url: str, key: str, wanted: int) -> None:
     """Ask with a key until the answer has this status."""
-    body = {"model": "meridian-5", "messages": [{"role": "user", "content": "Is it so?"}]}
-    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    deadline, status = time.monotonic() + 60, 0
+    deadline, status = time.monotonic() + 60, status_of(url, key)
     while status != wanted:
         assert time.monotonic() < deadline, f"answered with {status}, not {wanted}"
-        request = urllib.request.Request(f"{url}/v1/chat/completions", json.dumps(body).encode(), headers)  # noqa: S310
-        try:
-            with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310 - a local address
-                status = response.status
-        except urllib.error.HTTPError as error:
-            with error:
-                status = error.code
         time.sleep(0.1)
+        status = status_of(url, key)
+
+
+def status_of(url: str, key: str) -> int:
+    """Ask once with a key."""
+    body = {"model": "meridian-5", "messages": [{"role": "user", "content": "Is it so?"}]}
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    request = urllib.request.Request(f"{url}/v1/chat/completions", json.dumps(body).encode(), headers)  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310 - a local address
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
 
 
 def test_keys_on_one_template_behind_a_litellm_proxy_are_alerted_on_limited_and_lifted(
@@ -207,18 +212,22 @@ def test_keys_on_one_template_behind_a_litellm_proxy_are_alerted_on_limited_and_
         run.start_ingest("litellm")
         python = str(proxy_environment / "bin" / "python")
         report_to = {"KAFKA_BOOTSTRAP_SERVERS": run.servers, "STREAMER_GATEWAY_TOPIC": run.config.ingest.topic}
-        with decisions(run) as asked, proxy(proxy_environment, tmp_path, root, asked, **report_to) as url:
-            ask = [python, str(Path(__file__).parent / "litellm" / "ask.py"), url, str(KEYS), str(REQUESTS_PER_KEY)]
-            wait_for_room()
-            done = subprocess.run(ask, capture_output=True, text=True, check=False, timeout=120)
-            assert done.returncode == 0, done.stderr[-3000:]
-            # The window ends when requests of the next one come, as they would in five minutes.
-            wait_for_events(run, past.read_bytes().count(b"\n") + KEYS * REQUESTS_PER_KEY)
-            run.produce(later(past))
-            alert = run.wait_for_alert(lambda found: found["kind"] == "cluster", PATIENCE_S)
-            wait_for_status(url, "sk-test-007", 429)
-            call("limits", "lift", "--alert", alert["alert_id"], "--config", str(run.config_path))
-            wait_for_status(url, "sk-test-007", 200)
+        with decisions(run) as asked:
+            with proxy(proxy_environment, tmp_path, root, asked, **report_to) as url:
+                ask = [python, str(Path(__file__).parent / "litellm" / "ask.py"), url, str(KEYS), str(REQUESTS_PER_KEY)]
+                wait_for_room()
+                done = subprocess.run(ask, capture_output=True, text=True, check=False, timeout=120)
+                assert done.returncode == 0, done.stderr[-3000:]
+                # The window ends when requests of the next one come, as they would in five minutes.
+                wait_for_events(run, past.read_bytes().count(b"\n") + KEYS * REQUESTS_PER_KEY)
+                run.produce(later(past))
+                alert = run.wait_for_alert(lambda found: found["kind"] == "cluster", PATIENCE_S)
+                wait_for_status(url, "sk-test-007", 429)
+            # A gateway that was killed and comes back limits the same accounts from its first request on.
+            with proxy(proxy_environment, tmp_path, root, asked, **report_to) as url:
+                assert status_of(url, "sk-test-007") == 429
+                call("limits", "lift", "--alert", alert["alert_id"], "--config", str(run.config_path))
+                wait_for_status(url, "sk-test-007", 200)
     assert alert["account_count"] == KEYS
     assert alert["request_count"] == KEYS * REQUESTS_PER_KEY
     assert len({item["family"] for item in alert["evidence"]}) >= 2
