@@ -121,10 +121,12 @@ class Search:
     def _of_one_kind(self, seed: Seed, union: Union, grower: Grower, window: int) -> Union:
         """Leave out what behaves otherwise than the kind that has most of the seed; its doings are its own."""
         keys = frozenset(union.table.rows["key"].tolist())
-        sorts = self._naming.sort_out(keys, union.pairs, window)
+        sorts = self._naming.sort_out(keys, union.pairs, window) if keys else []
+        if len(sorts) < 2:  # noqa: PLR2004 - two kinds
+            return union
         kind = max(sorts, key=lambda kind: (len(kind & seed.keys), len(kind), min(kind)))
         others = frozenset[int]().union(*sorts) - kind
-        return grower.keep(union, keys - others) if others else union
+        return grower.keep(union, keys - others)
 
     def _judge(self, seed: Seed, union: Union, window: int) -> Suspect | None:
         settings = self._settings.group
