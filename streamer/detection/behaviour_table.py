@@ -120,11 +120,11 @@ class BehaviourTable:
         found: Values = self._rows["values"][[self._slots[key] for key in keys]]
         return found
 
-    def totals(self, key: int) -> tuple[int, int, int]:
-        """Give when an account was first seen, and its requests and output tokens; zeros if it is not known."""
+    def totals(self, key: int) -> tuple[int, int, int] | None:
+        """Give when an account was first seen, and its requests and output tokens; None if it is not known any more."""
         slot = self._slots.get(key)
         if slot is None:
-            return 0, 0, 0
+            return None
         row = self._rows[slot]
         return int(row["first_seen_ms"]), int(row["total_requests"]), int(row["total_output_tokens"])
 

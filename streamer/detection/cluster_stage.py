@@ -162,8 +162,8 @@ class ClusterStage:
             if models != account.models:
                 account.models = tuple(sorted({*account.models, *models}))
         for key, account in side_by_side:
-            if key not in watched:
-                account.first_seen_ms, account.requests, account.output_tokens = self._behaviour.totals(key)
+            if key not in watched and (totals := self._behaviour.totals(key)) is not None:
+                account.first_seen_ms, account.requests, account.output_tokens = totals
 
     def _take_hand_offs(self, window: int, reports: list[LeadReport]) -> list[HandOff]:
         """Take in hand-offs but for those within one organization or one place, whose own affair they are.

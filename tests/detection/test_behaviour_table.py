@@ -65,7 +65,7 @@ def test_the_newest_row_of_an_account_counts() -> None:
     assert one.of([b, a])[:, 0].tolist() == [1.0, 2.0]
     assert (one.requests(a), one.requests(b)) == (9, 5)
     assert one.totals(a) == (START_MS, 9, 90)
-    assert one.totals(key_of("nobody")) == (0, 0, 0)
+    assert one.totals(key_of("nobody")) is None
     assert (one.name(a), one.name(b)) == ("a", "b")
 
 

@@ -128,6 +128,17 @@ def test_a_union_does_not_grow_from_accounts_that_likeness_named() -> None:
     assert all(one.of("m0000").accounts[key_of(name)].by_likeness for name in like)
 
 
+def test_what_was_known_of_an_account_stays_when_its_behaviour_is_forgotten() -> None:
+    one, decisions = campaign()
+    like, names = sorted(members(decisions, "like")), named("m", 40)
+    accounts = one.of("m0000").accounts
+    before = {name: (accounts[key_of(name)].first_seen_ms, accounts[key_of(name)].requests) for name in like}
+    for window in range(12 * HOUR, 4 * DAY, 12 * HOUR):
+        one.say(told(window, names, lead(names, "card-m0000")))
+    accounts = one.of("m0000").accounts
+    assert {name: (accounts[key_of(name)].first_seen_ms, accounts[key_of(name)].requests) for name in like} == before
+
+
 def keys_in(cluster: Cluster) -> set[int]:
     return set(cluster.accounts)
 
