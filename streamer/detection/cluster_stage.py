@@ -7,7 +7,7 @@ from typing import Any
 
 from streamer.detection.alerts import AlertBook
 from streamer.detection.behaviour_table import BehaviourTable
-from streamer.detection.calibration import Calibration
+from streamer.detection.claims import Claims
 from streamer.detection.cluster import Cluster, ClusterAccount, Suspect
 from streamer.detection.clusters import Clusters
 from streamer.detection.evidence import Burst, HandOff, LeadReport, Saying, WatchedAccounts
@@ -28,7 +28,6 @@ from streamer.detection.verdict import severity_of
 from streamer.detection.window import Barrier
 
 FORMAT = 3
-MIN_TESTS_PER_DAY = 100.0
 DOUBT_EVERY_S = 6 * HOUR_S
 SWEEP_S = 6 * HOUR_S
 CONFIRM, DISMISS = "confirm", "dismiss"
@@ -52,10 +51,9 @@ class ClusterStage:
         self._behaviour = BehaviourTable(settings.likeness, settings.window)
         self._naming = Naming(settings, self._behaviour, self.clusters)
         self._search = Search(settings, self._opinion, self._naming)
-        self._calibration = Calibration(settings.calibration, settings.window)
+        self._claims = Claims(settings, self.clusters)
         self._said: list[Saying] = []
         self._swept = -1
-        self._tests: list[tuple[int, int]] = []
         self._window_ms = settings.window.window_ms
 
     @property
@@ -123,10 +121,7 @@ class ClusterStage:
         seeds = self._search.seeds(leads, hand_offs, self._book, self.clusters, window)
         suspects, tests = self._search.look(seeds, self.clusters, grower, window)
         suspects += [self._lone(burst, window) for report in reports for burst in report.bursts]
-        self._count_tests(window, tests + sum(report.tests for report in reports))
-        if any(report.tests for report in reports):
-            self._calibration.begin(window)
-        self._calibration.forget(window)
+        self._claims.count(window, sum(report.tests for report in reports), tests)
         return self._decide(suspects, window, now_ms)
 
     def _take_accounts(self, watched: WatchedAccounts, window: int, now_ms: int) -> None:
@@ -207,7 +202,7 @@ class ClusterStage:
         decisions: list[Decision] = []
         touched: dict[str, list[ClusterAccount]] = {}
         for suspect in sorted(suspects, key=lambda suspect: (suspect.kind, suspect.log10_p, suspect.name)):
-            claimed = self._claim(suspect, window)
+            claimed = self._claims.claim(suspect, window)
             severity = severity_of(claimed.rate, self.settings.alert, is_alarming=claimed.is_alarming)
             if severity is None or (claimed.kind == "cluster" and len(claimed.evidence) < MIN_FAMILIES):
                 continue
@@ -256,28 +251,6 @@ class ClusterStage:
                 decisions += self.alerts.resolve(other, now_ms, f"merged into {oldest.cluster_id}")
         return decisions
 
-    def _claim(self, suspect: Suspect, window: int) -> Suspect:
-        """Say how often honest traffic brings such a group: as counted, or by its probability while little is known."""
-        assumed = 10.0 ** max(-300.0, suspect.log10_p) * self._tests_per_day()
-        if suspect.kind == "account":
-            return suspect._replace(rate=assumed)
-        counted = self._calibration.rate(window, -suspect.log10_p)
-        rate = assumed if counted is None else counted
-        alarm = suspect.is_alarming and rate <= self.settings.alert.warning_per_day
-        if not alarm and not self.clusters.overlap(suspect.keys):
-            self._calibration.learn(window, -suspect.log10_p, suspect.keys)
-        return suspect._replace(rate=rate)
-
-    def _count_tests(self, window: int, tests: int) -> None:
-        oldest = window - self.settings.window.windows(DAY_S)
-        self._tests = [(at, count) for at, count in self._tests if at > oldest]
-        if tests:
-            self._tests.append((window, tests))
-
-    def _tests_per_day(self) -> float:
-        # On a quiet first day few groups have been judged yet; the claim should not gain from that.
-        return max(MIN_TESTS_PER_DAY, sum(count for _, count in self._tests))
-
     def _rest(self, window: int) -> list[Decision]:
         """Resolve alerts whose clusters have been quiet for long, each at the end of the window in which it was due."""
         quiet = self.settings.window.windows(self.settings.alert.resolve_after_s)
@@ -302,13 +275,12 @@ class ClusterStage:
             "members": self._members.snapshot(),
             "rate": self._rate.snapshot(),
             "behaviour": self._behaviour.snapshot(),
-            "calibration": self._calibration.snapshot(),
+            **self._claims.snapshot(),
             "opinion": self._opinion.snapshot(),
             "said": [list(saying) for saying in self._said],
             "looked": sorted(self._search.looked.items()),
             "clusters": self.clusters.snapshot(),
             "limits": self.limits.snapshot(),
-            "tests": self._tests,
             "swept": self._swept,
             "alerts": self.alerts.snapshot(),
         }
@@ -323,12 +295,11 @@ class ClusterStage:
         self._members.restore(state["members"])
         self._rate.restore(state["rate"])
         self._behaviour.restore(state["behaviour"])
-        self._calibration.restore(state["calibration"])
+        self._claims.restore(state)
         self._opinion.restore(state["opinion"])
         self._said = [Saying(*saying) for saying in state["said"]]
         self._search.looked = dict(state["looked"])
         self.clusters.restore(state["clusters"])
         self.limits.restore(state["limits"])
-        self._tests = [(window, count) for window, count in state["tests"]]
         self.alerts.restore(state["alerts"])
         self._swept = state["swept"]

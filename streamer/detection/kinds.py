@@ -19,23 +19,23 @@ BETWEEN = 1.0 - WITHIN
 MAX_SORTED = 200
 
 
-class Group(NamedTuple):
+class Crowd(NamedTuple):
     """Accounts, with the sum of the normal scores of those `known` ones whose behaviour is known."""
 
     keys: frozenset[int]
     total: Floats
     known: int
 
-    def join(self, other: Group) -> Group:
+    def join(self, other: Crowd) -> Crowd:
         """Put two groups together."""
-        return Group(self.keys | other.keys, self.total + other.total, self.known + other.known)
+        return Crowd(self.keys | other.keys, self.total + other.total, self.known + other.known)
 
 
-def one_kind(some: Group, others: Group) -> float:
+def one_kind(some: Crowd, others: Crowd) -> float:
     """Give the logarithm of how much better one middle explains two groups than two; both have known accounts.
 
     >>> import numpy as np
-    >>> a, b = (Group(frozenset(), np.full(3, total), 4) for total in (4.0, -4.0))
+    >>> a, b = (Crowd(frozenset(), np.full(3, total), 4) for total in (4.0, -4.0))
     >>> one_kind(a, a) > 0 > one_kind(a, b)
     True
     """
@@ -67,7 +67,7 @@ def components(keys: Iterable[int], pairs: Iterable[tuple[int, int]]) -> list[fr
     return [frozenset(group) for group in found.values()]
 
 
-def sort_out(groups: Sequence[Group]) -> list[Group]:
+def sort_out(groups: Sequence[Crowd]) -> list[Crowd]:
     """Join groups that are of one kind, those that are most so first, until no two are."""
     kinds = list(groups)[:MAX_SORTED]
     factors = {(i, j): one_kind(kinds[i], kinds[j]) for i in range(len(kinds)) for j in range(i)}

@@ -139,7 +139,7 @@ def _folds(values: Floats) -> Iterator[tuple[Floats, Floats]]:
         yield values[fold != part], values[fold == part]
 
 
-def strange(values: npt.NDArray[np.float16], backdrop: Backdrop) -> Floats:
+def ratios_by_others(values: npt.NDArray[np.float16], backdrop: Backdrop) -> Floats:
     """Give how like the others of its own group each row is, as `Likeness.ratios`: each part is judged by the rest."""
     scores = backdrop.scale.scores(values)
     own = np.zeros(len(scores))

@@ -1,4 +1,4 @@
-"""Names accounts that nothing ties to a cluster but that they behave as its accounts do, and turns bystanders away."""
+"""What follows from how accounts behave: who is named beside a cluster, who is a bystander, what is of one kind."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from streamer.detection.behaviour_table import BehaviourTable
 from streamer.detection.cluster import Cluster, ClusterAccount
 from streamer.detection.clusters import Clusters
-from streamer.detection.kinds import Group, components, one_kind, sort_out
-from streamer.detection.likeness import Backdrop, Likeness, strange
+from streamer.detection.kinds import Crowd, components, one_kind, sort_out
+from streamer.detection.likeness import Backdrop, Likeness, ratios_by_others
 from streamer.detection.settings import DAY_S, DetectionSettings
 
 MIN_SAMPLE = 500
@@ -63,7 +63,7 @@ class Naming:
         found = model.alike(self._table.of(keys), len(cluster.accounts), self._settings, self._clusters.of_account)
         return [keys[at] for at in found]
 
-    def strangers(self, keys: Iterable[int], among: Iterable[int], window: int) -> set[int]:
+    def unlike(self, keys: Iterable[int], among: Iterable[int], window: int) -> set[int]:
         """Give those of some accounts that do not, each for itself, behave as a group; all while it is too small."""
         group = self._group(among, window)
         if group is None:
@@ -79,7 +79,7 @@ class Naming:
         backdrop = self._backdrop(window - self._day, window)
         if backdrop is None or len(known) < MIN_COMPARED:
             return set()
-        ratios = strange(self._table.of(known), backdrop).tolist()
+        ratios = ratios_by_others(self._table.of(known), backdrop).tolist()
         return {key for key, ratio in zip(known, ratios, strict=True) if ratio < STRANGE}
 
     def sort_out(self, keys: Iterable[int], pairs: Iterable[tuple[int, int]], window: int) -> list[frozenset[int]]:
@@ -112,7 +112,7 @@ class Naming:
         found = [other for factor, other in self._factors(group, window) if factor >= SAME and other is not cluster]
         return sorted(found, key=Cluster.age)
 
-    def _factors(self, group: Group, window: int) -> list[tuple[float, Cluster]]:
+    def _factors(self, group: Crowd, window: int) -> list[tuple[float, Cluster]]:
         told = [
             (cluster, self._group(cluster.held(), window))
             for cluster in self._clusters.by_id.values()
@@ -127,14 +127,14 @@ class Naming:
         one, other = self._group(some, window), self._group(others, window)
         return one is None or other is None or not (one.known and other.known) or one_kind(one, other) > 0
 
-    def _group(self, keys: Iterable[int], window: int) -> Group | None:
+    def _group(self, keys: Iterable[int], window: int) -> Crowd | None:
         """Add up how accounts behave; None before the population is known."""
         backdrop = self._backdrop(window - self._day, window)
         if backdrop is None:
             return None
         every = frozenset(keys)
         known = self._known(every, window)
-        return Group(every, backdrop.scale.scores(self._table.of(known)).sum(axis=0), len(known))
+        return Crowd(every, backdrop.scale.scores(self._table.of(known)).sum(axis=0), len(known))
 
     def _known(self, keys: Iterable[int], window: int) -> list[int]:
         return sorted(key for key in keys if self._table.told_since(key, window - self._fresh))
@@ -149,5 +149,5 @@ class Naming:
         return self._backdrops[days]
 
 
-def _is_well_known(group: Group) -> bool:
+def _is_well_known(group: Crowd) -> bool:
     return group.known >= MIN_KNOWN and 2 * group.known >= len(group.keys)

@@ -141,7 +141,7 @@ class Search:
         loosely = [
             key for key, ties in zip(keys, held, strict=True) if ties < PASSER_SUPPORT and key not in union.banded
         ]
-        others = self._naming.strangers(loosely, frozenset(keys).difference(loosely), window)
+        others = self._naming.unlike(loosely, frozenset(keys).difference(loosely), window)
         bystanders = self._naming.bystanders(keys, window)
         # Who has one attribute in common with a union that has more in common is a bystander.
         needed = min(PASSER_SUPPORT, sorted(held)[len(held) // 2])

@@ -11,22 +11,22 @@ from hypothesis import settings as trials
 from hypothesis import strategies as st
 from scipy.sparse import csgraph
 
-from streamer.detection.kinds import MAX_SORTED, Group, components, one_kind, sort_out
+from streamer.detection.kinds import MAX_SORTED, Crowd, components, one_kind, sort_out
 from streamer.detection.likeness import Floats
 from tests.detection.crowds import Values, driven, honest
 
 
-def alone(values: Values, first_key: int = 0) -> list[Group]:
+def alone(values: Values, first_key: int = 0) -> list[Crowd]:
     """Each account a group of its own."""
     scores = values.astype(np.float64)
-    return [Group(frozenset((first_key + at,)), scores[at], 1) for at in range(len(scores))]
+    return [Crowd(frozenset((first_key + at,)), scores[at], 1) for at in range(len(scores))]
 
 
-def together(values: Values) -> Group:
-    return Group(frozenset(range(len(values))), values.astype(np.float64).sum(axis=0), len(values))
+def together(values: Values) -> Crowd:
+    return Crowd(frozenset(range(len(values))), values.astype(np.float64).sum(axis=0), len(values))
 
 
-def keys_of(groups: list[Group]) -> set[frozenset[int]]:
+def keys_of(groups: list[Crowd]) -> set[frozenset[int]]:
     return {group.keys for group in groups}
 
 
@@ -83,7 +83,7 @@ def test_it_is_the_ratio_of_two_probabilities_and_symmetrical() -> None:
         return float(found)
 
     expected = log_density(np.concatenate((one, other))) - log_density(one) - log_density(other)
-    some, others = (Group(frozenset(), values.sum(axis=0), len(values)) for values in (one, other))
+    some, others = (Crowd(frozenset(), values.sum(axis=0), len(values)) for values in (one, other))
     assert one_kind(some, others) == pytest.approx(expected)
     assert one_kind(others, some) == pytest.approx(expected)
 

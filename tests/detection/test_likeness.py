@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from streamer.detection.likeness import Backdrop, Likeness, Scale, strange
+from streamer.detection.likeness import Backdrop, Likeness, Scale, ratios_by_others
 from streamer.detection.settings import LikenessSettings
 from tests.detection.crowds import Values, driven, honest, named, told_of
 
@@ -140,7 +140,7 @@ def test_a_column_that_is_told_of_nobody_says_nothing() -> None:
 
 def test_who_is_of_another_subject_than_its_group_is_strange() -> None:
     group = np.concatenate((driven(40, 1), honest(4, 9)))
-    ratios = strange(group, backdrop())
+    ratios = ratios_by_others(group, backdrop())
     assert (ratios[:40] > 0).all()
     assert (ratios[40:] < -10).all()
 
@@ -148,5 +148,5 @@ def test_who_is_of_another_subject_than_its_group_is_strange() -> None:
 def test_each_is_judged_by_others_than_itself() -> None:
     # A stranger that is part of its own measure passes for one of the group.
     group = np.concatenate((driven(27, 1), honest(1, 3)))
-    lone = strange(group, backdrop())[-1]
+    lone = ratios_by_others(group, backdrop())[-1]
     assert lone < -10 < Likeness(group, backdrop()).ratios(group)[-1]
