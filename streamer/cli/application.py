@@ -69,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = command.main(
             args=list(sys.argv[1:] if arguments is None else arguments), prog_name="streamer", standalone_mode=False
         )
+        # What waits in a buffer may fail too, and at exit nobody would catch it.
+        sys.stdout.flush()
     except StreamerError as error:
         typer.echo(str(error), err=True)
         code = error.exit_code
@@ -78,16 +80,24 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone; what is left of it goes nowhere, without a second complaint at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has gone.
         code = 128 + signal.SIGPIPE
     except OSError as error:
         fault = RefusedError(error)
         typer.echo(str(fault), err=True)
         code = fault.exit_code
+    _drop_output_that_nobody_takes()
     if code == INTERRUPTED:
         typer.echo("streamer: interrupted", err=True)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _drop_output_that_nobody_takes() -> None:
+    """Let what is left of the output go nowhere where it cannot be written, without a second complaint at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage(error: ClickException) -> str:

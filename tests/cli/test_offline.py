@@ -142,14 +142,15 @@ def test_a_full_disk_is_one_line(run: Run, tmp_path: Path) -> None:
     assert done.stderr == "out: no space left on device; make room there, or name another place\n"
 
 
-def test_output_that_nobody_can_take_is_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_nobody_can_take_is_one_line(tmp_path: Path, unbuffered: str) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [PROGRAM, "replay", "-", "--out", "out", "--json"],
             cwd=tmp_path,
-            env=clean_environment(),
+            env=clean_environment(PYTHONUNBUFFERED=unbuffered),
             input=event(1),
             stdout=full,
             stderr=subprocess.PIPE,
