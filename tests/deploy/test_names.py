@@ -84,7 +84,7 @@ def test_every_variable_written_anywhere_means_something() -> None:
     config = StreamerConfig()
     secrets = {config.web.token_env, config.privacy.key_env, config.webhook.secret_env}
     for path in DEPLOY.rglob("*"):
-        if not path.is_file() or path.suffix in (".png", ".lock") or path.parent.name == IN_LITELLM:
+        if not path.is_file() or path.suffix in (".png", ".lock", ".pyc") or path.parent.name == IN_LITELLM:
             continue
         for name in VARIABLE.findall(path.read_text(encoding="utf-8")):
             if "__" not in name:
