@@ -35,6 +35,7 @@ class Suspect(NamedTuple):
     log10_p: float
     is_alarming: bool = False
     rate: float = 0.0
+    enough: int = 1
 
 
 @dataclass(slots=True)

@@ -40,7 +40,7 @@ class ClusterStage:
 
     def __init__(self, settings: DetectionSettings, sources: int) -> None:
         self.settings = settings
-        self.clusters = Clusters(settings.alert, settings.group.min_accounts)
+        self.clusters = Clusters(settings.alert)
         self.limits = LimitBook(settings.limit)
         self.alerts = AlertBook(settings, self.limits)
         self._barrier: Barrier[LeadReport] = Barrier(sources)

@@ -28,9 +28,8 @@ class Placement(NamedTuple):
 class Clusters:
     """All clusters, and which account is in which; an account is in one at most."""
 
-    def __init__(self, settings: AlertSettings, min_accounts: int) -> None:
+    def __init__(self, settings: AlertSettings) -> None:
         self._settings = settings
-        self._min_accounts = min_accounts
         self.by_id: dict[str, Cluster] = {}
         self.of_account: dict[int, str] = {}
         self._singles: dict[int, str] = {}
@@ -74,7 +73,7 @@ class Clusters:
         """Whether too few of a suspect's accounts are free, or what speaks against it is known clusters' doing."""
         free = sum(key not in self.of_account for key in suspect.candidates)
         taken = sum(key in self.of_account for key in suspect.core)
-        return free < self._min_accounts or (taken > 0 and 2 * taken >= len(suspect.core))
+        return free < suspect.enough or (taken > 0 and 2 * taken >= len(suspect.core))
 
     def _single(self, suspect: Suspect, names: dict[int, str], now_ms: int) -> Placement:
         (key,) = suspect.candidates

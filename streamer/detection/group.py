@@ -79,6 +79,11 @@ def _as_it_is(_: str) -> float:
     return 1.0
 
 
+def enough(passing: Passing, settings: GroupSettings) -> int:
+    """Give how many accounts a group must have: fewer where several hand-offs within it were seen."""
+    return settings.min_passers if passing.seen >= settings.min_hand_offs else settings.min_accounts
+
+
 def judge(
     table: Table,
     passing: Passing,
@@ -90,7 +95,7 @@ def judge(
 
     `weight` says how much a family counts in the probability of all together.
     """
-    if len(table) < settings.min_accounts or is_accountable(table, settings):
+    if len(table) < enough(passing, settings) or is_accountable(table, settings):
         return None
     formed = {FORMED_BY.get(kind) for kind in link_kinds} if len(link_kinds) == 1 else set()
     of_control = [evenness(table, settings), hand_off(passing), failover(passing, settings.hand_off_s)]

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from streamer.detection.evidence import HandOff, Lead
-from streamer.detection.links import IDENTITY, Link
+from streamer.detection.links import Link
 from streamer.detection.settings import DetectionSettings
 
 FORGET_EVERY = 6
@@ -116,14 +116,9 @@ class LeadBook:
         """Count those of some accounts that took part in a hand-off, with whomever."""
         return sum(key in self._partners for key in accounts)
 
-    def untied_passers(self, but: Container[int]) -> set[int]:
-        """Give accounts that took part in a hand-off and have no identity in common with anybody, `but` for some."""
-        ties, of_account = self.ties, self._of_account
-        return {
-            key
-            for key in self._partners
-            if key not in but and not any(ties[tie].lead.link.kind in IDENTITY for tie in of_account.get(key, ()))
-        }
+    def free_passers(self, but: Container[int]) -> set[int]:
+        """Give the accounts that took part in a hand-off, `but` for some."""
+        return {key for key in self._partners if key not in but}
 
     def count(self, key: int, accounts: Container[int]) -> int:
         """Count how many of some accounts are on a link value, as far as it is remembered."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from streamer.detection.cluster import Suspect
 from streamer.detection.clusters import Clusters
 from streamer.detection.evidence import HandOff, Lead
-from streamer.detection.group import judge, typicality
+from streamer.detection.group import enough, judge, typicality
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.links import BINDING, Link
 from streamer.detection.naming import Naming
@@ -64,7 +64,7 @@ class Search:
         ]
         passed = list(hand_offs)
         if passed:
-            loose = frozenset(book.untied_passers(but=clusters.of_account))
+            loose = frozenset(book.free_passers(but=clusters.of_account))
             kinds = self._naming.sort_out(loose, book.pairs_within(loose), window) if loose else []
             for kind in kinds:
                 name = f"{HANDED}|{min(kind):016x}" if len(kinds) > 1 else HANDED
@@ -72,7 +72,7 @@ class Search:
                 if kin is not None:
                     links = tuple(kin.links.values())
                     found.append(Seed(name, kin.held() | kind, links, -1.0, urgent=True, is_whole=True))
-                elif len(kind) >= settings.min_accounts:
+                elif len(kind) >= settings.min_passers:
                     found.append(Seed(name, kind, (), -1.0, urgent=True))
             pairs = sorted({(min(p.giver, p.taker), max(p.giver, p.taker)) for p in passed})
             found += [
@@ -150,7 +150,7 @@ class Search:
             for key, score, ties in zip(keys, fit, held, strict=True)
             if score > 0 and ties >= needed and key not in others and key not in bystanders
         }
-        if len(candidates) < settings.min_accounts:
+        if len(candidates) < enough(union.passing, settings):
             return None
         doubtful = frozenset(key for key, score in zip(keys, fit, strict=True) if score < FAR)
         log10_p = min(0.0, found.log10_p + math.log10(1 + union.trials))
@@ -168,4 +168,5 @@ class Search:
             found.evidence,
             log10_p,
             is_alarming=found.is_alarming,
+            enough=enough(union.passing, settings),
         )
