@@ -142,15 +142,19 @@ class Grower:
         return Union(table, self._core(state.keys), passing, list(used.values()), trials, support, pairs, banded)
 
     def _support(self, keys: Keys, used: Iterable[int]) -> dict[int, int]:
-        """Count what holds each account in the union: its identities, and the kinds of other ties it has.
+        """Count what holds each account in the union: its cards and devices, and the kinds of other ties it has.
 
-        Prompts that are alike are one thing in common, however many. Having passed a request on is as much as two.
+        Prompts that are alike are one thing in common, however many, and so are neighbours on address blocks. Having
+        passed a request on is as much as two.
         """
         holding: defaultdict[str, set[int]] = defaultdict(set)
         for link in used:
             tie = self._book.ties[link]
-            what = tie.lead.link.value if tie.lead.link.kind in IDENTITY else tie.lead.link.kind
-            holding[what] |= tie.keys
+            kind, value = tie.lead.link.kind, tie.lead.link.value
+            if kind not in OWNED:
+                holding[kind] |= tie.keys
+            elif self._holds(tie.keys & keys, keys):
+                holding[value] |= tie.keys
         support = Counter(chain.from_iterable(held & keys for held in holding.values()))
         for key in self._book.passers(keys):
             support[key] = support.get(key, 0) + PASSER_SUPPORT
@@ -165,9 +169,16 @@ class Grower:
         for link in used:
             tie = self._book.ties[link]
             together = tie.keys & keys
-            if len(together) >= self._settings.group.min_accounts or tie.lead.link.kind in OWNED:
+            owned = tie.lead.link.kind in OWNED and self._holds(together, keys)
+            if owned or len(together) >= self._settings.group.min_accounts:
                 found |= together
         return frozenset(found)
+
+    def _holds(self, together: Keys, keys: Keys) -> bool:
+        """Whether what a few share holds them in the union, and not only to one another, as it does a family."""
+        passers = self._book.passers(keys)
+        few = len(together) < self._settings.group.min_accounts
+        return not (few and passers and together.isdisjoint(passers))
 
     def _pairs(self, keys: Keys, used: Iterable[int]) -> list[tuple[int, int]]:
         """Give pairs that join all who passed requests to one another, or have an identity in common."""
