@@ -13,8 +13,8 @@ from streamer.detection.settings import AccountSettings
 
 HOUR_MS = 3_600_000
 DAY_HOURS = 24
-RECORD_VERSION = 3
-CAPABILITIES, LANGUAGES = 16, 8
+RECORD_VERSION = 4
+CAPABILITIES, LANGUAGES, GAPS = 16, 8, 10
 ACCOUNT = np.dtype(
     [
         ("key", "<u8"),
@@ -40,6 +40,7 @@ ACCOUNT = np.dtype(
         ("address", "<u8"),
         ("capability_mix", "<f4", (CAPABILITIES,)),
         ("language_mix", "<f4", (LANGUAGES,)),
+        ("gap_mix", "<f4", (GAPS,)),
         ("gaps", "<f8", (3,)),
         ("usage", "<f8", (3,)),
     ]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from streamer.detection.account_book import CAPABILITIES, DAY_HOURS, HOUR_MS, LANGUAGES, Accounts
+from streamer.detection.account_book import CAPABILITIES, DAY_HOURS, GAPS, HOUR_MS, LANGUAGES, Accounts
 from streamer.detection.open_window import UNKNOWN, Columns, Ints
 from streamer.detection.settings import DAY_S, AccountSettings
 
@@ -20,6 +20,8 @@ PRIOR_REQUESTS, PRIOR_WEIGHT = 3.0, 5.0
 MAX_SURPRISE = 300.0
 MIN_SURPRISING = 10
 N, MEAN, SQUARES = 0, 1, 2
+# Where one class of gaps ends and the next begins: from seconds (a program) to a night.
+_GAP_EDGES = LOG_STEPS * np.array([2, 4, 6, 8, 10, 12, 13, 14, 15])
 Floats = npt.NDArray[np.float64]
 _ANGLES = np.arange(DAY_HOURS) * np.pi / 12
 # To 2^-40, so that sums of them are exact: they must not depend on how a matrix product is cut up.
@@ -151,7 +153,7 @@ def fade(state: Accounts, elapsed_s: Floats, settings: AccountSettings) -> None:
     for name in ("output", "input", "greed", "gaps"):
         state[name][:, SQUARES] *= keep
     keep = np.exp2(-elapsed_s / MIX_HALF_LIFE_S).astype(np.float32)[:, np.newaxis]
-    for name in ("capability_mix", "language_mix"):
+    for name in ("capability_mix", "language_mix", "gap_mix"):
         state[name] *= keep
     keep = np.exp2(-elapsed_s / settings.baseline_half_life_s)
     state["usage"][:, N] *= keep
@@ -176,12 +178,14 @@ def _add_one(held: Floats, values: Floats) -> None:
 
 
 def _gaps(state: Accounts, cut: Segments, known: Ints) -> None:
-    """Take in the logarithms of the gaps between requests."""
+    """Take in the logarithms of the gaps between requests, and how many are of each length."""
     times = cut.seen.time_ms
     before = cut.before(times, state["last_ms"])
     valid = np.ones(len(times), dtype=np.int64)
     valid[cut.starts] = known
-    _add_all(state["gaps"], cut, log_steps(np.maximum(0, times - before) // 1000), valid)
+    steps = log_steps(np.maximum(0, times - before) // 1000)
+    _add_all(state["gaps"], cut, steps, valid)
+    state["gap_mix"] += cut.count(np.where(valid, np.searchsorted(_GAP_EDGES, steps), UNKNOWN), GAPS)
 
 
 def _add_all(held: Floats, cut: Segments, steps: Ints, valid: Ints) -> None:

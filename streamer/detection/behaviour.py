@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from streamer.detection.account_book import CAPABILITIES, LANGUAGES, Accounts
+from streamer.detection.account_book import CAPABILITIES, DAY_HOURS, GAPS, LANGUAGES, Accounts
 from streamer.detection.account_learning import MEAN, SQUARES, Floats, N, concentration
 from streamer.detection.open_window import Ints
 from streamer.detection.profile import Rows
@@ -29,7 +29,8 @@ NUMBERS: Final = (
     "prompted",
     "age",
 )
-WIDTH: Final = CAPABILITIES + LANGUAGES + len(NUMBERS)
+PARTS_OF_DAY: Final = 6
+WIDTH: Final = CAPABILITIES + LANGUAGES + GAPS + PARTS_OF_DAY + len(NUMBERS)
 # A row is told four times a day, and of accounts that asked often enough to show a habit.
 TOLD_EVERY_MS = 6 * HOUR_S * 1000
 MIN_REQUESTS = 5
@@ -72,9 +73,9 @@ def behaviour_of(state: Accounts, end_ms: int, created_ms: Ints) -> Rows:
         *(np.where(state[name][:, N] > 0, state[name][:, MEAN], np.nan) for name in ("follow", "moves", "prompted")),
         np.log2(1.0 + np.maximum(0, end_ms - known_ms) / (HOUR_S * 1000)),
     )
-    values = np.concatenate(
-        (_shares(state["capability_mix"]), _shares(state["language_mix"]), np.stack(numbers, axis=1)), axis=1
-    )
+    by_part = hours.reshape(len(hours), PARTS_OF_DAY, DAY_HOURS // PARTS_OF_DAY).sum(axis=2)
+    mixes = (state["capability_mix"], state["language_mix"], state["gap_mix"], by_part)
+    values = np.concatenate((*map(_shares, mixes), np.stack(numbers, axis=1)), axis=1)
     rows["values"] = np.clip(values, -_LARGEST, _LARGEST)
     return rows
 

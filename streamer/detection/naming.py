@@ -64,14 +64,17 @@ class Naming:
         return [keys[at] for at in found]
 
     def unlike(self, keys: Iterable[int], among: Iterable[int], window: int) -> set[int]:
-        """Give those of some accounts that do not, each for itself, behave as a group; all while it is too small."""
+        """Give those of some accounts that do not, each for itself and as far as is known, behave as a group.
+
+        These are all while too little is known of the group.
+        """
         group = self._group(among, window)
         if group is None:
             return set()
         if group.known < MIN_KNOWN:
             return set(keys)
-        alone = [one for key in keys if (one := self._group([key], window)) is not None and one.known]
-        return {key for one in alone if one_kind(one, group) < ALIKE for key in one.keys}
+        alone = [one for key in keys if (one := self._group([key], window)) is not None]
+        return {key for one in alone if not one.known or one_kind(one, group) < ALIKE for key in one.keys}
 
     def bystanders(self, keys: Iterable[int], window: int) -> set[int]:
         """Give those of a group that behave as the population does and not as the rest of it; none of a small group."""
