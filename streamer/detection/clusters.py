@@ -122,6 +122,10 @@ class Clusters:
         names = (self.of_account.get(key) for key in keys)
         return Counter(name for name in names if name is not None)
 
+    def alarming_accounts(self) -> set[int]:
+        """Give the accounts of clusters that alarm."""
+        return set().union(*(cluster.accounts for cluster in self.by_id.values() if cluster.is_alarming()))
+
     def leave(self, cluster: Cluster, keys: Iterable[int]) -> list[ClusterAccount]:
         """Take accounts out of a cluster; give them back as they were."""
         gone = [cluster.accounts.pop(key) for key in keys]

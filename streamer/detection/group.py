@@ -14,6 +14,7 @@ import numpy as np
 
 from streamer.detection.evidence import EvidenceItem
 from streamer.detection.families import CAUSE, Column, Passing, Table, evenness, failover, hand_off, rhythm
+from streamer.detection.links import PROMPTS
 from streamer.detection.probability import fisher
 from streamer.detection.settings import GroupSettings
 
@@ -21,6 +22,7 @@ MIN_FAMILIES = 2
 PASSING = ("hand_off", "failover")
 PLACE_ADDRESS, PLACE_PAYMENT = 1, 2
 SEVERAL = 3
+ONCE = 1
 FORMED_BY = {"signup_cohort": "newness"}
 TYPICAL_DEVIATIONS = 3.5
 
@@ -69,9 +71,14 @@ def strangers(table: Table) -> Table:
     return Table(table.rows[alone]) if alone.any() and not alone.all() else table
 
 
-def _is_control(item: EvidenceItem, settings: GroupSettings) -> bool:
+def _is_control(item: EvidenceItem, passing: Passing, link_kinds: Collection[str], settings: GroupSettings) -> bool:
+    """Whether an item is a clear trace of control.
+
+    One hand-off may be chance, whatever its probability says; and more of them among those who ask the same anyway.
+    """
     if item.family in PASSING:
-        return item.log10_p <= settings.hand_off_log10_p
+        enough = settings.min_hand_offs if PROMPTS.issuperset(link_kinds) else ONCE + 1
+        return passing.seen >= enough and item.log10_p <= settings.hand_off_log10_p
     return item.family == "evenness" and item.log10_p <= settings.control_log10_p
 
 
@@ -104,7 +111,7 @@ def judge(
     if not tested:
         return None
     speaking = sorted((i for i in tested if i.log10_p <= settings.family_log10_p), key=lambda i: i.log10_p)
-    controlled = any(_is_control(item, settings) for item in speaking)
+    controlled = any(_is_control(item, passing, link_kinds, settings) for item in speaking)
     log10_p = fisher([weight(item.family) * item.log10_p for item in tested])
     return Judgement(speaking, log10_p, controlled and len(speaking) >= MIN_FAMILIES)
 

@@ -64,7 +64,7 @@ class Search:
         ]
         passed = list(hand_offs)
         if passed:
-            loose = frozenset(book.free_passers(but=clusters.of_account))
+            loose = frozenset(book.free_passers(but=clusters.alarming_accounts()))
             kinds = self._naming.sort_out(loose, book.pairs_within(loose), window) if loose else []
             for kind in kinds:
                 name = f"{HANDED}|{min(kind):016x}" if len(kinds) > 1 else HANDED

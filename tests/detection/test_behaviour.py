@@ -31,7 +31,7 @@ from tests.detection.handmade import (
     key_of,
 )
 
-MIXES = CAPABILITIES + LANGUAGES
+MIXES = WIDTH - len(NUMBERS)
 
 
 def records(keys: list[int], requests: int = 10) -> Accounts:
@@ -159,7 +159,7 @@ def test_shares_are_those_of_what_was_asked_for_and_sum_to_one(
     values = rows_in(reported(sent))[-1][1]["values"].astype(float)
     for shares, found in (
         (values[:CAPABILITIES], capabilities[:length]),
-        (values[CAPABILITIES:MIXES], languages[:length]),
+        (values[CAPABILITIES : CAPABILITIES + LANGUAGES], languages[:length]),
     ):
         known = [word for word in found if word is not None]
         if not known:

@@ -114,7 +114,7 @@ def test_a_sample_is_the_same_in_whatever_order_and_batches_rows_came(
         mixed = rng.sample(names, len(names))
         for start in range(0, len(mixed), size):
             batch = mixed[start : start + size]
-            rows = np.concatenate([told_of([n], np.full((1, 39), values[n], np.float16)) for n in batch])
+            rows = np.concatenate([told_of([n], np.full((1, WIDTH), values[n], np.float16)) for n in batch])
             parts.put(rows, batch, at_day(day))
     for before in range(5):
         some, many = sampled(whole, at_day(before), ()), sampled(parts, at_day(before), ())
@@ -124,7 +124,7 @@ def test_a_sample_is_the_same_in_whatever_order_and_batches_rows_came(
         if any(counts):
             assert len(some[0]) == sum(counts)
             assert some[1] == sum(count > 0 for count in counts)
-    assert sampled(whole, at_day(9), ())[0].shape[1] == 39
+    assert sampled(whole, at_day(9), ())[0].shape[1] == WIDTH
 
 
 def test_a_day_keeps_no_more_than_its_sample() -> None:

@@ -46,7 +46,7 @@ class Field:
 
     def __init__(self) -> None:
         self.opinion = Opinion()
-        self.clusters = Clusters(SETTINGS.alert, SETTINGS.group.min_accounts)
+        self.clusters = Clusters(SETTINGS.alert)
         table = BehaviourTable(SETTINGS.likeness, SETTINGS.window)
         self.search = Search(SETTINGS, self.opinion, Naming(SETTINGS, table, self.clusters))
         self.book = LeadBook(SETTINGS)
