@@ -85,6 +85,10 @@ class Backdrop:
         self.scale = Scale(sample)
         self.scores = self.scale.scores(sample)
         self.normal = _fit(self.scores, OTHERS_SHRINKAGE)
+        # Each account is judged by the others: a normal distribution fits best those it was made of.
+        self.log_density = np.zeros(len(sample))
+        for part, (kept, left) in enumerate(_folds(self.scores)):
+            self.log_density[part::FOLDS] = _fit(kept, OTHERS_SHRINKAGE).log_density(left)
 
 
 class Likeness:
@@ -112,7 +116,8 @@ class Likeness:
         those named, and `error_ratio` of all.
         """
         backdrop, days = self._backdrop, self._backdrop.days
-        before = zip(backdrop.keys, self._of(backdrop.scores).tolist(), strict=True)
+        ratios_before = self._own.log_density(backdrop.scores) - backdrop.log_density
+        before = zip(backdrop.keys, ratios_before.tolist(), strict=True)
         highest = heapq.nlargest(TAIL_ACCOUNTS * days + 1, (ratio for key, ratio in before if key not in without))
         scores = backdrop.scale.scores(values)
         ratios = np.where(self._own.log_density(scores) >= self._edge(), self._of(scores), -np.inf)

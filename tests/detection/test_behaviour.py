@@ -173,7 +173,7 @@ def test_shares_are_those_of_what_was_asked_for_and_sum_to_one(
 def test_what_a_gateway_does_not_tell_is_no_number() -> None:
     silent = told(*range(0, 6000, 1000))
     ((_, row),) = rows_in(reported([at(number) for number in range(6)]))
-    assert np.isnan(row["values"][:MIXES]).all()
+    assert np.isnan(row["values"][: CAPABILITIES + LANGUAGES]).all()
     of_fields = {"output", "output_spread", "input", "input_spread", "limit", "limit_spread", "follow", "moves"}
     assert {name for name, value in silent.items() if np.isnan(value)} == of_fields
     full = told(

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import settings as trials
 from hypothesis import strategies as st
 
+from streamer.detection.behaviour import WIDTH
 from streamer.detection.behaviour_table import SPARE, BehaviourTable
 from streamer.detection.settings import LikenessSettings
 from tests.detection.crowds import Values, honest, named, told_of

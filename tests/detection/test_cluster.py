@@ -35,6 +35,7 @@ def suspect(accounts: str, window: int = 0, value: str = "pf", log10_p: float = 
         evidence=evidence(log10_p),
         log10_p=log10_p,
         is_alarming=True,
+        enough=4,
     )
 
 

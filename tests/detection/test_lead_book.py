@@ -125,12 +125,11 @@ def test_passers_are_those_who_passed_something_on_within_but_they_are_counted_w
     assert one.passing_count(keys("efg")) == 0
 
 
-def test_untied_passers_have_no_identity_in_common_with_anybody_and_are_not_taken() -> None:
+def test_free_passers_are_all_that_passed_something_on_but_those_taken() -> None:
     one = book("ab", "bc", "de")
     one.add(lead("ah"), START)
-    one.add(lead("bh", "t", kind="template"), START)
-    assert set(one.untied_passers(but={})) == keys("bcde")
-    assert set(one.untied_passers(but={key_of("d"): "c-1"})) == keys("bce")
+    assert set(one.free_passers(but={})) == keys("abcde")
+    assert set(one.free_passers(but={key_of("d"): "c-1"})) == keys("abce")
 
 
 def test_the_newest_hand_offs_within_come_first() -> None:
