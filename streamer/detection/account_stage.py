@@ -165,7 +165,7 @@ class AccountStage:
         day = (end_ms - 1) // DAY_MS
         daily = day > state["census_day"]
         state["census_day"] = np.maximum(day, state["census_day"])
-        told = np.flatnonzero(due(state, start_ms))
+        told = np.flatnonzero(due(state, cut.counts, start_ms))
         behaviour = behaviour_of(state[told], end_ms, who.created_ms[told])
         self._book.rows[slots] = state
         prompts = prompts_of(seen, cut, start_ms)

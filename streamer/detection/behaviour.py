@@ -46,12 +46,22 @@ BEHAVIOUR = np.dtype(
 )
 
 
-def due(state: Accounts, start_ms: int) -> Ints:
-    """Say which accounts are to be told of in a window that began at `start_ms`; each has its own hours of the day."""
+def due(state: Accounts, counts: Ints, start_ms: int) -> Ints:
+    """Say which accounts are to be told of in a window that began at `start_ms` and in which they made `counts` requests.
+
+    Each has its own hours of the day. One that has made four times as many requests since is not what it was.
+    """
     stretch = (start_ms + (state["key"] % np.uint64(TOLD_EVERY_MS)).astype(np.int64)) // TOLD_EVERY_MS
-    found: Ints = (stretch > state["told_stretch"]) & (state["requests"] >= MIN_REQUESTS)
+    grown = _quadruplings(state["requests"]) > _quadruplings(state["requests"] - counts)
+    found: Ints = ((stretch > state["told_stretch"]) | grown) & (state["requests"] >= MIN_REQUESTS)
     state["told_stretch"] = np.where(found, stretch, state["told_stretch"])
     return found
+
+
+def _quadruplings(counts: Ints) -> Ints:
+    """Give how often one must be made four times as much to reach each count: 0 for 1 to 3, 1 for 4 to 15."""
+    quadruplings: Ints = (np.frexp(counts.astype(np.float64))[1] - 1) // 2
+    return quadruplings
 
 
 def behaviour_of(state: Accounts, end_ms: int, created_ms: Ints) -> Rows:

@@ -32,6 +32,7 @@ from tests.detection.handmade import (
 )
 
 MIXES = WIDTH - len(NUMBERS)
+NONE = np.zeros(1, dtype=np.int64)
 
 
 def records(keys: list[int], requests: int = 10) -> Accounts:
@@ -77,7 +78,7 @@ def test_an_account_is_told_of_once_in_each_six_hours_of_its_own(key: int, steps
     stretches = []
     for step in steps:
         start_ms += step * WINDOW_MS
-        if due(state, start_ms)[0]:
+        if due(state, NONE, start_ms)[0]:
             stretches.append((start_ms + key % TOLD_EVERY_MS) // TOLD_EVERY_MS)
         # It is told of as soon as its next stretch has begun.
         assert stretches[-1] == (start_ms + key % TOLD_EVERY_MS) // TOLD_EVERY_MS
@@ -87,8 +88,8 @@ def test_an_account_is_told_of_once_in_each_six_hours_of_its_own(key: int, steps
 def test_accounts_have_their_turns_at_all_hours() -> None:
     keys = [key_of(f"a{number}") for number in range(3600)]
     state = records(keys)
-    due(state, START_MS - WINDOW_MS)
-    turns = [int(due(state, START_MS + window * WINDOW_MS).sum()) for window in range(36)]
+    due(state, NONE, START_MS - WINDOW_MS)
+    turns = [int(due(state, NONE, START_MS + window * WINDOW_MS).sum()) for window in range(36)]
     assert sum(turns) == len(keys)
     assert 50 < min(turns) <= max(turns) < 160
 
@@ -100,9 +101,21 @@ def test_the_turns_are_the_same_in_any_order_and_company(keys: list[int], rng: r
     parts = [records([key]) for key in keys]
     for window in (0, 1, 20, 36, 37, 60):
         start_ms = START_MS + window * WINDOW_MS
-        turns = due(whole, start_ms).tolist()
-        assert turns == [bool(due(part, start_ms)[0]) for part in parts]
-        assert dict(zip(keys, turns, strict=True)) == dict(zip(mixed, due(other, start_ms).tolist(), strict=True))
+        turns = due(whole, NONE, start_ms).tolist()
+        assert turns == [bool(due(part, NONE, start_ms)[0]) for part in parts]
+        assert dict(zip(keys, turns, strict=True)) == dict(zip(mixed, due(other, NONE, start_ms).tolist(), strict=True))
+
+
+def test_who_made_four_times_as_many_requests_is_told_of_before_its_turn() -> None:
+    told_at = []
+    state, sent = records([key_of("busy")], 0), 0
+    for window in range(20):  # all within one turn
+        counts = np.array([10])
+        sent += 10
+        state["requests"] = sent
+        if due(state, counts, START_MS + key_of("busy") % WINDOW_MS + window)[0]:
+            told_at.append(sent)
+    assert told_at == [10, 20, 70]
 
 
 @pytest.mark.parametrize("requests, rows", [(MIN_REQUESTS - 1, 0), (MIN_REQUESTS, 1)])
