@@ -9,6 +9,7 @@ import pytest
 
 from streamer.detection.evidence import EarlyBurst, EarlyCount, LeadReport, WindowReport
 from streamer.detection.link_stage import LinkStage
+from streamer.detection.report_parts import chunk, chunk_leads, split
 from tests.detection.handmade import active_of, key_of, rows_of
 from tests.detection.test_link_stage import JUDGED, SETTINGS, report, stage
 
@@ -121,3 +122,27 @@ def test_a_state_that_does_not_know_of_it_is_read() -> None:
     again = LinkStage(replace(SETTINGS), 1)
     again.restore(state)
     assert again.snapshot() == one.snapshot()
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+@pytest.mark.parametrize("max_rows", [1, 4, 100])
+def test_each_count_reaches_the_partition_that_judges_it_and_no_other(partitions: int, max_rows: int) -> None:
+    whole = early(JUDGED, *(count(800 + number, f"loud{number}") for number in range(20)))
+    reached = []
+    for target, part in enumerate(split(whole, partitions, SETTINGS.link.shards)):
+        pieces = chunk(part, max_rows) if part.early else []
+        assert all(len(piece.early) <= max_rows and not piece.last and not piece.summary for piece in pieces)
+        mine = [found for piece in pieces for found in piece.early]
+        assert {found.key % SETTINGS.link.shards % partitions for found in mine} <= {target}
+        reached += mine
+    assert sorted(reached) == sorted(whole.early)
+
+
+def test_what_is_found_early_is_cut_like_everything_else() -> None:
+    one = stage()
+    one.observe(early(JUDGED, *(count(800, f"loud{number}") for number in range(7))))
+    (said,) = one.advance()
+    pieces = chunk_leads(said, 3)
+    assert [len(piece.early) for piece in pieces] == [3, 3, 1]
+    assert [found for piece in pieces for found in piece.early] == said.early
+    assert not any(piece.last for piece in pieces)
