@@ -43,11 +43,12 @@ class AlertBook:
         if known is None or self._changed(known, alert) or (known.updated_at == now_ms and not early):
             self._alerts[cluster.cluster_id] = alert
             decisions.append(alert)
-        return decisions + self._limit(self._alerts[cluster.cluster_id], cluster, now_ms)
+        return decisions + self._limit(self._alerts[cluster.cluster_id], cluster, now_ms, early=early)
 
-    def _limit(self, alert: Alert, cluster: Cluster, now_ms: int) -> list[Limit]:
+    def _limit(self, alert: Alert, cluster: Cluster, now_ms: int, *, early: bool) -> list[Limit]:
         if cluster.kind == "account":
-            return self._limits.propose(alert, [account.account_id for account in cluster.accounts.values()], now_ms)
+            names = [account.account_id for account in cluster.accounts.values()]
+            return self._limits.propose(alert, names, now_ms, early=early)
         names = [cluster.accounts[key].account_id for key in cluster.named & cluster.accounts.keys()]
         # An account's own alert may end long before that of its cluster, and its limit with it.
         own = {other.alert_id for other in self._alerts.values() if other.kind == "account"}

@@ -17,7 +17,10 @@ from streamer.detection.verdict import severity_of
 
 
 class EarlyAlarms:
-    """Holds what is told of a window until the one before it was decided, so that all is decided in one order."""
+    """Holds what is told of a window until the one before it was decided, so that all is decided in one order.
+
+    A repeat changes nothing that is said: to be revised early a second time, an alert must have become more severe.
+    """
 
     def __init__(
         self, settings: DetectionSettings, clusters: Clusters, claims: Claims, alerts: AlertBook, book: LeadBook
@@ -46,7 +49,7 @@ class EarlyAlarms:
     def _decide(self, early: EarlyBurst, window: int) -> list[Decision]:
         burst = early.burst
         suspect = self._claims.claim(suspect_of(burst, window), window)
-        if self._is_repeated(suspect) or severity_of(suspect.rate, self._settings.alert, is_alarming=False) is None:
+        if severity_of(suspect.rate, self._settings.alert, is_alarming=False) is None:
             return []
         now_ms = (window + 1) * self._settings.window.window_ms
         placed = self._clusters.place(suspect, {burst.key: burst.account_id}, now_ms)
@@ -56,12 +59,6 @@ class EarlyAlarms:
         account.first_seen_ms, account.requests = early.first_seen_ms, early.total_requests
         account.output_tokens = early.total_output_tokens
         return self._alerts.revise(placed.cluster, self._book, now_ms, early=True)
-
-    def _is_repeated(self, suspect: Suspect) -> bool:
-        known = self._clusters.alone(next(iter(suspect.keys)))
-        if known is None or known.last_window != suspect.window:
-            return False
-        return known.strongest().evidence[0].observed >= suspect.evidence[0].observed
 
     def forget(self, through: int) -> None:
         """Drop what came of windows that were decided without it."""

@@ -9,6 +9,7 @@ import pytest
 
 from streamer.detection.cluster_stage import ClusterStage
 from streamer.detection.evidence import Burst, EarlyBurst, EvidenceItem, LeadReport, Saying
+from streamer.detection.limits import EARLY_ROOM
 from streamer.detection.records import Alert, Decision, Limit, LimitLifted
 from tests.detection.handmade import WINDOW_MS, key_of, leads, watched
 from tests.detection.test_cluster_stage import QUIET, SETTINGS, START, Timeline, alerts, named, only
@@ -86,7 +87,6 @@ def test_repeats_and_smaller_counts_say_nothing_and_take_nothing_back() -> None:
     assert say(one, early(200))
     for repeated in (early(200), early(160)):
         assert say(one, repeated) == []
-    assert one.stage.firing[0].evidence[0].observed == 200
     assert say(one, closed(900))
     after = one.stage.snapshot()
     for late in (early(200), early(1600)):
@@ -181,6 +181,21 @@ def test_an_accounts_limit_ends_with_its_alert_unless_a_cluster_has_taken_it_ove
     lifted = [d.account_id for d in decisions if isinstance(d, LimitLifted)]
     assert lifted == ["loud"]
     assert {alert.kind for alert in one.stage.firing} == {"cluster"}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_near_the_cap_it_does_not_matter_who_was_loud_first(order: int) -> None:
+    one = Timeline(replace(SETTINGS, limit=replace(SETTINGS.limit, max_accounts=EARLY_ROOM - 1)))
+    full = Timeline(replace(SETTINGS, limit=replace(SETTINGS.limit, max_accounts=1)))
+    names = ["a", "b"]
+    for each in (one, full):
+        each.silence(-1)
+        for name in names[::order]:
+            assert [alert.severity for alert in alerts(say(each, early(200, name)))] == ["warning"]
+        assert len(each.stage.limits) == 0
+    report = closed(900)._replace(watched=watched(names, START), bursts=[burst(900, "", name) for name in names])
+    limited = [[d.account_id for d in say(each, report) if isinstance(d, Limit)] for each in (one, full)]
+    assert limited == [["a", "b"], ["a"]]
 
 
 @pytest.mark.parametrize("order", [1, -1])
