@@ -1,4 +1,4 @@
-"""Stage 1 for one partition: requests in, closed windows of active accounts out."""
+"""Stage 1 for one partition: requests in; closed windows of active accounts out, and before that who is loud."""
 
 from __future__ import annotations
 
@@ -38,8 +38,9 @@ class OutcomeCounts:
 class AccountStage:
     """Follows every account of one partition through event-time windows.
 
-    `observe` may be called in any order within the lateness bound and gives the same reports; a request seen twice
-    counts once. With `track_changes`, `take_changed` gives the packed accounts that changed since it was last asked.
+    `observe` may be called in any order within the lateness bound and gives the same reports (but for when early counts
+    are told); a request seen twice counts once. With `track_changes`, `take_changed` gives the packed accounts that
+    changed since it was last asked.
     """
 
     def __init__(self, settings: DetectionSettings, partition: int = 0, *, track_changes: bool = False) -> None:

@@ -82,6 +82,13 @@ def test_more_is_said_only_when_it_weighs_more() -> None:
     assert say(one, early(320)) == []
 
 
+def test_what_honest_traffic_brings_every_day_is_not_said() -> None:
+    one = begun()
+    assert say(one, early(160, log10_p=-1.0)) == []
+    assert one.stage.clusters.by_id == {}
+    assert only(say(one, early(200, log10_p=-9.0))).evidence[0].observed == 200
+
+
 def test_repeats_and_smaller_counts_say_nothing_and_take_nothing_back() -> None:
     one = begun()
     assert say(one, early(200))

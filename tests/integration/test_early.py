@@ -46,6 +46,14 @@ def closed_windows(run: LiveRun) -> set[int]:
     return {report.window for report in run.evidence() if report.last}
 
 
+def limit_of(account_id: str, run: LiveRun) -> dict[str, Any]:
+    """The limit of an account, once it is there."""
+    found: list[dict[str, Any]] = []
+    for message in run.follow(run.config.kafka.topics.limits, lambda: bool(found), time.monotonic() + 60.0):
+        found.extend(each for each in [json.loads(message.value or b"{}")] if each.get("account_id") == account_id)
+    return found[0]
+
+
 def is_limited(alert: dict[str, Any]) -> bool:
     return bool(alert["accounts"] == ["new"] and alert["limits_proposed"] == 1)
 
@@ -71,7 +79,7 @@ def test_it_is_alerted_and_limited_before_its_window_closes_and_a_replay_says_th
         assert max(closed_windows(run)) == window - 1
         assert "at least 400 requests so far in these 10 minutes" in alert["summary"]
         assert alert == expected["alerts"][alert["alert_id"], alert["revision"]]
-        (limit,) = [each for each in run.records()["limits"].values() if each["account_id"] == "new"]
+        limit = limit_of("new", run)
         assert (limit["alert_id"], limit["issued_at"]) == (alert["alert_id"], alert["detected_at"])
         # Whoever goes on tells again what was told, and nobody says it twice.
         run._end_workers()
