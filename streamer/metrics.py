@@ -104,7 +104,10 @@ class Metrics:
             buckets=LONG_S,
         )
         self.detection_latency = Histogram(
-            "streamer_detection_latency_seconds", "Wall clock minus detected_at", registry=registry, buckets=LONG_S
+            "streamer_detection_latency_seconds",
+            "Wall clock minus detected_at; 0 for what is said before its window ends",
+            registry=registry,
+            buckets=LONG_S,
         )
         self.skipped = Counter(
             "streamer_messages_skipped", "Messages already in the state", ["stage"], registry=registry

@@ -1,4 +1,4 @@
-"""Stage 1 for one partition: requests in, closed windows of active accounts out."""
+"""Stage 1 for one partition: requests in; closed windows of active accounts out, and before that who is loud."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from streamer.detection.account_book import AccountBook
 from streamer.detection.account_learning import DAY_MS, Segments, learn, surprise
 from streamer.detection.account_rows import census, rows_of
 from streamer.detection.behaviour import behaviour_of, due
-from streamer.detection.evidence import CELL, ActiveAccounts, WindowReport
+from streamer.detection.early_counts import EarlyCounts, Passed
+from streamer.detection.evidence import CELL, ActiveAccounts, EarlyCount, WindowReport
 from streamer.detection.identities import Identities, models_of, prompts_of, refused_in
 from streamer.detection.open_window import OpenWindow
 from streamer.detection.request import Request
@@ -37,8 +38,9 @@ class OutcomeCounts:
 class AccountStage:
     """Follows every account of one partition through event-time windows.
 
-    `observe` may be called in any order within the lateness bound and gives the same reports; a request seen twice
-    counts once. With `track_changes`, `take_changed` gives the packed accounts that changed since it was last asked.
+    `observe` may be called in any order within the lateness bound and gives the same reports (but for when early counts
+    are told); a request seen twice counts once. With `track_changes`, `take_changed` gives the packed accounts that
+    changed since it was last asked.
     """
 
     def __init__(self, settings: DetectionSettings, partition: int = 0, *, track_changes: bool = False) -> None:
@@ -54,6 +56,7 @@ class AccountStage:
         self._recent_by_window: dict[int, list[int]] = {}
         self._book = AccountBook(settings.account, track_changes=track_changes)
         self._identities = Identities(settings.reference.strata, settings.link.disabled_kinds)
+        self._early = EarlyCounts(settings.alert.account_min_requests)
         self._idle = False
 
     @property
@@ -113,14 +116,14 @@ class AccountStage:
         self.counts.used += 1
 
     def advance(self, watermark_ms: int | None) -> list[WindowReport]:
-        """Close every window that ends at or before the watermark."""
+        """Close every window that ends at or before the watermark; tell who is loud in the one after them."""
         if watermark_ms is None:
             return []
         reports = self._close_through(watermark_ms // self._window_ms - 1)
         if self._idle and self._open:
             self._idle = False
             reports = reports or [WindowReport(self.partition, self.closed_through)]
-        return reports
+        return [*reports, *self._tell_early(self.closed_through + 1)]
 
     def drain(self) -> list[WindowReport]:
         """Close every window that holds a request: the input has ended, or has been silent for long enough."""
@@ -139,12 +142,35 @@ class AccountStage:
     def _close_through(self, through: int) -> list[WindowReport]:
         if through <= self.closed_through:
             return []
-        reports = [self._close(window) for window in sorted(self._open) if window <= through]
+        reports = []
+        for window in sorted(window for window in self._open if window <= through):
+            reports += [*self._tell_early(window, closing=True), self._close(window)]
         self.closed_through = through
         if not reports or reports[-1].window < through:
             reports.append(WindowReport(self.partition, through))
         self._book.sweep((through + 1) * self._window_ms)
         return reports
+
+    def _tell_early(self, window: int, *, closing: bool = False) -> list[WindowReport]:
+        """Tell who passed a bound in an open window; those before it are closed, so habits are those of the close."""
+        seen = self._open.get(window)
+        if seen is None:
+            return []
+        passed = self._early.passed(window, seen, closing=closing)
+        if not len(passed.place):
+            return []
+        return [WindowReport(self.partition, window, early=self._described(window, seen, passed), last=False)]
+
+    def _described(self, window: int, seen: OpenWindow, passed: Passed) -> list[EarlyCount]:
+        start_ms = window * self._window_ms
+        names = seen.account_ids()
+        account_ids = [names[at] for at in passed.place.tolist()]
+        known = self._book.look(account_ids, start_ms)
+        # To as many digits as a row has.
+        odd = surprise(known, passed.bound).astype(np.float32)
+        first_ms = np.where(known["requests"] > 0, known["first_ms"], start_ms)
+        columns = (known["key"], passed.bound, odd, first_ms, known["requests"] + passed.bound, known["output_tokens"])
+        return [EarlyCount(*told) for told in zip(account_ids, *(column.tolist() for column in columns), strict=True)]
 
     def _close(self, window: int) -> WindowReport:
         self._recent.difference_update(self._recent_by_window.pop(window))

@@ -10,7 +10,7 @@ from streamer.detection.cluster import HOUR_MS, Cluster
 from streamer.detection.evidence import EvidenceItem
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.limits import LimitBook
-from streamer.detection.records import ActiveHour, Alert, Decision, SharedValue
+from streamer.detection.records import ActiveHour, Alert, Decision, Limit, SharedValue
 from streamer.detection.settings import DetectionSettings
 from streamer.detection.verdict import more_severe, sentence, severity_of
 
@@ -32,17 +32,27 @@ class AlertBook:
         """The alerts that fire now, each as last revised."""
         return [alert for alert in self._alerts.values() if alert.status == "firing"]
 
-    def revise(self, cluster: Cluster, book: LeadBook, now_ms: int) -> list[Decision]:
-        """Raise, or bring up to date, the alert of a cluster; nothing while nothing of weight has changed."""
+    def revise(self, cluster: Cluster, book: LeadBook, now_ms: int, *, early: bool = False) -> list[Decision]:
+        """Raise, or bring up to date, the alert of a cluster; nothing while nothing of weight has changed.
+
+        What was said `early` of a window is of weight to its close, which knows all of it.
+        """
         known = self._alerts.get(cluster.cluster_id)
         alert = self._describe(cluster, known, book, now_ms)
         decisions: list[Decision] = []
-        if known is None or self._changed(known, alert):
+        if known is None or self._changed(known, alert) or (known.updated_at == now_ms and not early):
             self._alerts[cluster.cluster_id] = alert
             decisions.append(alert)
+        return decisions + self._limit(self._alerts[cluster.cluster_id], cluster, now_ms, early=early)
+
+    def _limit(self, alert: Alert, cluster: Cluster, now_ms: int, *, early: bool) -> list[Limit]:
+        if cluster.kind == "account":
+            names = [account.account_id for account in cluster.accounts.values()]
+            return self._limits.propose(alert, names, now_ms, early=early)
         names = [cluster.accounts[key].account_id for key in cluster.named & cluster.accounts.keys()]
-        decisions += self._limits.propose(self._alerts[cluster.cluster_id], names, now_ms)
-        return decisions
+        # An account's own alert may end long before that of its cluster, and its limit with it.
+        own = {other.alert_id for other in self._alerts.values() if other.kind == "account"}
+        return self._limits.propose(alert, names, now_ms, own)
 
     def _changed(self, known: Alert, alert: Alert) -> bool:
         settings = self.settings.alert
@@ -108,6 +118,8 @@ class AlertBook:
         alert = self._alerts.pop(cluster.cluster_id, None)
         if alert is None:
             return []
+        # Somebody may dismiss what was said of a window that is still open.
+        now_ms = max(now_ms, alert.updated_at)
         resolved = replace(
             alert,
             revision=alert.revision + 1,

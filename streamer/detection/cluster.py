@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from streamer.detection.evidence import EvidenceItem
+from streamer.detection.evidence import Burst, EvidenceItem
 from streamer.detection.links import Link
 
 DOUBTS_TO_LEAVE = 4
@@ -36,6 +36,13 @@ class Suspect(NamedTuple):
     is_alarming: bool = False
     rate: float = 0.0
     enough: int = 1
+
+
+def suspect_of(burst: Burst, window: int) -> Suspect:
+    """Give one account that hammers as a suspect of its own."""
+    of = frozenset((burst.key,))
+    score = {burst.key: 1.0}
+    return Suspect("account", burst.account_id, window, score, frozenset(), of, of, (), [burst.evidence], burst.log10_p)
 
 
 @dataclass(slots=True)
@@ -119,6 +126,10 @@ class Cluster:
     def is_alarming(self) -> bool:
         """Whether it is a group of accounts with a clear trace of control."""
         return self.kind == "cluster" and bool(self.accounts and self.findings) and self.strongest().is_alarming
+
+    def is_quiet(self) -> bool:
+        """Whether somebody dismissed it, and it has not grown enough since."""
+        return len(self.accounts) < self.quiet_below
 
     def age(self) -> tuple[int, str]:
         """Give what puts clusters in order, the oldest first."""

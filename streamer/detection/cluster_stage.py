@@ -8,9 +8,10 @@ from typing import Any
 from streamer.detection.alerts import AlertBook
 from streamer.detection.behaviour_table import BehaviourTable
 from streamer.detection.claims import Claims
-from streamer.detection.cluster import Cluster, ClusterAccount, Suspect
+from streamer.detection.cluster import Cluster, ClusterAccount, Suspect, suspect_of
 from streamer.detection.clusters import Clusters
-from streamer.detection.evidence import Burst, HandOff, LeadReport, Saying, WatchedAccounts
+from streamer.detection.early_alarms import EarlyAlarms
+from streamer.detection.evidence import HandOff, LeadReport, Saying, WatchedAccounts
 from streamer.detection.group import MIN_FAMILIES
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.limits import LimitBook
@@ -52,6 +53,7 @@ class ClusterStage:
         self._naming = Naming(settings, self._behaviour, self.clusters)
         self._search = Search(settings, self._opinion, self._naming)
         self._claims = Claims(settings, self.clusters)
+        self._early = EarlyAlarms(settings, self.clusters, self._claims, self.alerts, self._book)
         self._said: list[Saying] = []
         self._swept = -1
         self._window_ms = settings.window.window_ms
@@ -71,7 +73,10 @@ class ClusterStage:
         if report.sayings:
             self._said += [saying for saying in report.sayings if self._opinion.is_new(saying.saying_id)]
             return
-        if not self._barrier.passed(report.partition, report.window):
+        repeated = self._barrier.passed(report.partition, report.window)
+        if report.early and not repeated:
+            self._early.hold(report.window, report.early)
+        elif not repeated:
             told = report.leads or report.watched.account_ids or report.behaviours.account_ids
             says = told or report.tests or any(report.refused)
             self._barrier.add(report.window, [report] if says else [])
@@ -79,13 +84,15 @@ class ClusterStage:
             self._barrier.report(report.partition, report.window, idle=report.idle)
 
     def advance(self) -> list[Decision]:
-        """Decide every window that all link partitions have passed."""
+        """Decide every window that all link partitions have passed, and what is told early of the one after them."""
         decisions = self._heed()
         for window, reports in self._barrier.release():
-            decisions += self._rest(window)
+            decisions += self._rest(window) + self._early.decide(window)
             decisions += self._close(window, sorted(reports, key=lambda report: report.partition))
-        if self._barrier.closed_through >= 0:
-            decisions += self._rest(self._barrier.closed_through + 1)
+        through = self._barrier.closed_through
+        self._early.forget(through)
+        if through >= 0:
+            decisions += self._rest(through + 1) + self._early.decide(through + 1)
         return decisions
 
     def _heed(self) -> list[Decision]:
@@ -120,7 +127,7 @@ class ClusterStage:
         grower = Grower(self.settings, self._book, self._members, self._rate, window)
         seeds = self._search.seeds(leads, hand_offs, self._book, self.clusters, window)
         suspects, tests = self._search.look(seeds, self.clusters, grower, window)
-        suspects += [self._lone(burst, window) for report in reports for burst in report.bursts]
+        suspects += [suspect_of(burst, window) for report in reports for burst in report.bursts]
         self._claims.count(window, sum(report.tests for report in reports), tests)
         return self._decide(suspects, window, now_ms)
 
@@ -182,29 +189,12 @@ class ClusterStage:
             return True
         return bool(owners[0] == owners[1] != 0) or bool(((places[0] == places[1]) & (places[0] != 0)).any())
 
-    @staticmethod
-    def _lone(burst: Burst, window: int) -> Suspect:
-        of = frozenset((burst.key,))
-        return Suspect(
-            "account",
-            burst.account_id,
-            window,
-            {burst.key: 1.0},
-            frozenset(),
-            of,
-            of,
-            (),
-            [burst.evidence],
-            burst.log10_p,
-        )
-
     def _decide(self, suspects: Iterable[Suspect], window: int, now_ms: int) -> list[Decision]:
         decisions: list[Decision] = []
         touched: dict[str, list[ClusterAccount]] = {}
         for suspect in sorted(suspects, key=lambda suspect: (suspect.kind, suspect.log10_p, suspect.name)):
             claimed = self._claims.claim(suspect, window)
-            severity = severity_of(claimed.rate, self.settings.alert, is_alarming=claimed.is_alarming)
-            if severity is None or (claimed.kind == "cluster" and len(claimed.evidence) < MIN_FAMILIES):
+            if not self._is_worth_saying(claimed):
                 continue
             names = {key: self._members.name(key) for key in claimed.candidates}
             placed = self.clusters.place(claimed, names, now_ms, self._naming.are_one_kind)
@@ -231,11 +221,17 @@ class ClusterStage:
                 continue
             cluster.forget_findings(window - self.settings.window.windows(DAY_S))
             self._refresh(cluster.accounts.values(), cluster.accounts)
-            is_quiet = len(cluster.accounts) < cluster.quiet_below
-            decisions += memberships(cluster, left, self._book, now_ms, only_left=is_quiet)
-            if not is_quiet:
+            decisions += memberships(cluster, left, self._book, now_ms, only_left=cluster.is_quiet())
+            if not cluster.is_quiet():
                 decisions += self.alerts.revise(cluster, self._book, now_ms)
         return decisions
+
+    def _is_worth_saying(self, suspect: Suspect) -> bool:
+        """Whether honest traffic brings such a suspect seldom enough; the close stands by what was said early."""
+        severity = severity_of(suspect.rate, self.settings.alert, is_alarming=suspect.is_alarming)
+        if suspect.kind == "account":
+            return severity is not None or self._early.was_told(suspect)
+        return severity is not None and len(suspect.evidence) >= MIN_FAMILIES
 
     def _merge_kin(self, touched: dict[str, list[ClusterAccount]], window: int, now_ms: int) -> list[Decision]:
         """Make one of clusters that clearly are of one kind, under the name of the oldest."""
@@ -283,6 +279,7 @@ class ClusterStage:
             "limits": self.limits.snapshot(),
             "swept": self._swept,
             "alerts": self.alerts.snapshot(),
+            "early": self._early.snapshot(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -303,3 +300,4 @@ class ClusterStage:
         self.limits.restore(state["limits"])
         self.alerts.restore(state["alerts"])
         self._swept = state["swept"]
+        self._early.restore(state.get("early", []))

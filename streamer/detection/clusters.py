@@ -63,6 +63,11 @@ class Clusters:
         self.of_account.update(dict.fromkeys(cluster.accounts, cluster.cluster_id))
         return Placement(cluster, sorted(set(new)), absorbed)
 
+    def alone(self, key: int) -> Cluster | None:
+        """Give what is known of an account that hammers, None if nothing is."""
+        name = self._singles.get(key)
+        return None if name is None else self.by_id[name]
+
     def merge(self, cluster: Cluster, other: Cluster) -> None:
         """Put the accounts of another cluster into a cluster; the other is no more."""
         cluster.absorb(other)

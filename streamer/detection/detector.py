@@ -33,7 +33,7 @@ class Detector:
         return self.advance()
 
     def advance(self) -> list[Decision]:
-        """Close every window that the watermark has passed."""
+        """Close every window that the watermark has passed, and say what can be said of the one after them."""
         return self._pass_on(self.accounts.advance(self.accounts.watermark_ms))
 
     def finish(self) -> list[Decision]:

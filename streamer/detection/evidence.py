@@ -41,12 +41,27 @@ class ActiveAccounts(NamedTuple):
 NOBODY = ActiveAccounts([], b"", [], [], b"", b"")
 
 
+class EarlyCount(NamedTuple):
+    """One account that made at least so many `requests` in a window that is still open.
+
+    `surprise` is of that many; the totals are those of the windows before it, and these `requests`.
+    """
+
+    account_id: str
+    key: int
+    requests: int
+    surprise: float
+    first_seen_ms: int
+    total_requests: int
+    total_output_tokens: int
+
+
 class WindowReport(NamedTuple):
     """All that one partition of the input has to say of one window and, by silence, of those before it.
 
     `summary` holds the counts (`CELL`) that it adds to the population. `last` is False on all but the last chunk of a
     window; only the last one counts as progress. `idle` says that the partition has nothing more for now, so that
-    nobody should wait for it.
+    nobody should wait for it. What is `early` comes before the window closes, in reports that say nothing else.
     """
 
     partition: int
@@ -55,6 +70,7 @@ class WindowReport(NamedTuple):
     summary: bytes = b""
     idle: bool = False
     last: bool = True
+    early: list[EarlyCount] = []  # noqa: RUF012 - never changed
 
 
 class EvidenceItem(NamedTuple):
@@ -124,6 +140,15 @@ class Burst(NamedTuple):
     evidence: EvidenceItem
 
 
+class EarlyBurst(NamedTuple):
+    """A burst in a window that is still open, which can only grow; the rest is of the account, as far as is known."""
+
+    burst: Burst
+    first_seen_ms: int
+    total_requests: int
+    total_output_tokens: int
+
+
 class Saying(NamedTuple):
     """One thing that a person said: `confirm` or `dismiss` an alert; `saying_id` tells a repeat."""
 
@@ -138,7 +163,7 @@ class LeadReport(NamedTuple):
     """All that one link partition has to say of one window; `tests` counts the groups that were judged in it.
 
     `refused` counts the refused requests of the whole population with and without a prompt's hash. What people said
-    comes in reports of no window, which are nobody's progress (`last` is False).
+    comes in reports of no window, which are nobody's progress (`last` is False); what is `early` likewise.
     """
 
     partition: int
@@ -154,3 +179,4 @@ class LeadReport(NamedTuple):
     last: bool = True
     sayings: list[Saying] = []  # noqa: RUF012
     behaviours: Behaviours = Behaviours([], b"")
+    early: list[EarlyBurst] = []  # noqa: RUF012

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import asdict, astuple, replace
 from typing import Any
 
 from streamer.detection.records import Alert, Limit, LimitLifted
 from streamer.detection.settings import LimitSettings
+
+# Near the cap a limit waits for the close, where accounts come in one order whoever was loud first.
+EARLY_ROOM = 100
 
 
 class LimitBook:
@@ -21,18 +24,31 @@ class LimitBook:
         """Count the accounts under a limit."""
         return len(self._held)
 
-    def propose(self, alert: Alert, accounts: Iterable[str], now_ms: int) -> list[Limit]:
-        """Give new limits, and renewals of those past half their life, for the accounts of a firing alert."""
+    def propose(
+        self,
+        alert: Alert,
+        accounts: Iterable[str],
+        now_ms: int,
+        replaced: Container[str] = frozenset(),
+        *,
+        early: bool = False,
+    ) -> list[Limit]:
+        """Give new limits, and renewals of those past half their life, for the accounts of a firing alert.
+
+        Limits that rest on the alerts in `replaced` give way to its own. Those that are `early` need much room.
+        """
         settings = self._settings
         if alert.status != "firing" or alert.severity not in settings.severities:
             return []
         life_ms = settings.expires_after_s * 1000
+        room = EARLY_ROOM if early else 1
         issued = []
         for account_id in sorted(accounts):
             held = self._held.get(account_id)
-            if account_id in settings.allow or (held is not None and held.expires_at - now_ms > life_ms / 2):
+            holds = held is not None and held.alert_id not in replaced and held.expires_at - now_ms > life_ms / 2
+            if account_id in settings.allow or holds:
                 continue
-            if held is None and len(self._held) >= settings.max_accounts:
+            if held is None and len(self._held) + room > settings.max_accounts:
                 continue
             limit = Limit(
                 account_id=account_id,

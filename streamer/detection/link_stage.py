@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from streamer.detection.account_learning import log_steps
+from streamer.detection.bursts import Bursts
 from streamer.detection.evidence import (
     CELL,
     ActiveAccounts,
     Behaviours,
-    Burst,
-    EvidenceItem,
     HandOff,
     Lead,
     LeadReport,
@@ -29,7 +27,7 @@ from streamer.detection.link_index import Group, LinkIndex
 from streamer.detection.links import BINDING, TEMPLATE
 from streamer.detection.member_table import MemberTable, members_of
 from streamer.detection.plain_reports import active_from
-from streamer.detection.population import POOLED, SURPRISE_BINS_PER_UNIT, Population, Reference
+from streamer.detection.population import POOLED, Population, Reference
 from streamer.detection.profile import BINS, BUCKETS, Feature, Rows
 from streamer.detection.report_parts import partition_of
 from streamer.detection.settings import HOUR_S, DetectionSettings
@@ -53,6 +51,7 @@ class LinkStage:
         self.late_rows = 0
         self._index = LinkIndex(settings, partition, partitions)
         self._hand_offs = HandOffs(settings, partition, partitions)
+        self._bursts = Bursts(settings, partition, partitions)
         self._members = MemberTable()
         self._watched: dict[int, int] = {}
         self._barrier: Barrier[ActiveAccounts] = Barrier(sources)
@@ -86,11 +85,13 @@ class LinkStage:
             self.late_rows += count if late else 0
             if report.summary and report.window > self._barrier.closed_through:
                 self._summaries.setdefault(report.window, []).append(report.summary)
+            if report.early and report.window > self._barrier.closed_through:
+                self._bursts.hear(report.window, report.early)
         if report.last:
             self._barrier.report(report.partition, report.window, idle=report.idle)
 
     def advance(self) -> list[LeadReport]:
-        """Judge every window that all sources have passed."""
+        """Judge every window that all sources have passed, and who is loud in the one after them."""
         released = self._barrier.release()
         through = self._barrier.closed_through
         refused: dict[int, tuple[int, int]] = {}
@@ -99,7 +100,10 @@ class LinkStage:
             refused[window] = _refused_in(summaries)
             for summary in summaries:
                 self._population.learn(window, summary)
-        reports = [self._close(window, parts, refused.get(window, (0, 0))) for window, parts in released]
+        reports = []
+        for window, parts in released:
+            reports += [*self._early(window), self._close(window, parts, refused.get(window, (0, 0)))]
+        self._bursts.forget(through)
         idle = self._barrier.idle
         if through > self._reported and (not reports or reports[-1].window < through):
             reports.append(LeadReport(self.partition, through))
@@ -109,7 +113,14 @@ class LinkStage:
         elif idle != self._idle:
             reports.append(LeadReport(self.partition, through, idle=idle))
         self._idle = idle
-        return reports
+        return [*reports, *self._early(through + 1)]
+
+    def _early(self, window: int) -> list[LeadReport]:
+        """Judge what is told of a window before it closes; those before it are closed, so its reference is known."""
+        if not self._bursts.awaits(window):
+            return []
+        found = self._bursts.early(window, self._population.reference(window))
+        return [LeadReport(self.partition, window, last=False, early=found)] if found else []
 
     def _close(self, window: int, parts: Sequence[ActiveAccounts], refused: tuple[int, int]) -> LeadReport:
         self._sweep(window)
@@ -121,7 +132,8 @@ class LinkStage:
         rows = gathered.rows
         loud = rows[rows["requests"] >= self.settings.alert.account_min_requests]
         self._remember(gathered, {*grouped, *passing, *loud["key"].tolist()}, reference, window)
-        bursts = [found for row in loud if (found := self._judge_account(row, reference)) is not None]
+        judged = (self._bursts.at_close(self._members.name(int(row["key"])), row, reference) for row in loud)
+        bursts = [found for found in judged if found is not None]
         leads, tests = self._judge_groups(list(self._index.due(window, reference)), window)
         shown = self._shown(leads, hand_offs, gathered, window)
         watched = self._watched_accounts(shown | {burst.key for burst in bursts})
@@ -198,28 +210,6 @@ class LinkStage:
         places = np.searchsorted(gathered.account_keys, rows["key"])
         return Behaviours([gathered.account_ids[at] for at in places.tolist()], rows.tobytes())
 
-    def _judge_account(self, row: Any, reference: Reference) -> Burst | None:  # noqa: ANN401 - one row of a table
-        """One account hammering: far beyond its own habit, and far beyond what anyone did in the reference."""
-        alert = self.settings.alert
-        requests, key = int(row["requests"]), int(row["key"])
-        if not reference.ready:
-            return None
-        if key % self.settings.link.shards % self.partitions != self.partition:
-            return None
-        surprise = reference.histogram(Feature.SURPRISE)
-        usual = reference.histogram(Feature.WINDOW_REQUESTS)
-        if surprise is None or usual is None:
-            return None
-        most = 2 ** ((usual.quantile(1.0) + 1) / 8)
-        if requests < alert.account_excess_ratio * most:
-            return None
-        log10_p = surprise.tail_log10(int(row["surprise"] * SURPRISE_BINS_PER_UNIT), SURPRISE_BINS_PER_UNIT)
-        log10_p -= float(log_steps(requests) - log_steps(int(most))) / 256
-        minutes = self.settings.window.window_s / 60
-        statement = f"{requests} requests in {minutes:g} minutes; nobody made more than {most:.0f} in a window before"
-        evidence = EvidenceItem("burst", statement, float(requests), round(most, 1), round(log10_p, 3))
-        return Burst(self._members.name(key), key, log10_p, evidence)
-
     def _sweep(self, window: int) -> None:
         """Forget accounts that were idle for longer than any group remembers them."""
         stretch = window // self.settings.window.windows(SWEEP_S)
@@ -245,6 +235,7 @@ class LinkStage:
             "hand_offs": self._hand_offs.snapshot(),
             "members": self._members.snapshot(),
             "watched": sorted(self._watched.items()),
+            "bursts": self._bursts.snapshot(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -261,6 +252,7 @@ class LinkStage:
         self._hand_offs.restore(state["hand_offs"])
         self._members.restore(state["members"])
         self._watched = dict(state["watched"])
+        self._bursts.restore(state.get("bursts", ([], [])))
 
 
 def _refused_in(summaries: Iterable[bytes]) -> tuple[int, int]:

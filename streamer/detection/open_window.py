@@ -126,6 +126,18 @@ class OpenWindow:
             add_prompt(0)
         add_marks(marks)
 
+    def __len__(self) -> int:
+        """Count the requests."""
+        return len(self._columns["account"])
+
+    def owners(self, begin: int) -> Ints:
+        """Give whose the requests after the first `begin` are, as places among `account_ids`."""
+        return np.frombuffer(self._columns["account"][begin:], dtype=np.int32)
+
+    def account_ids(self) -> list[str]:
+        """Name the accounts, by place."""
+        return list(self._accounts)
+
     def columns(self) -> Columns:
         """Give everything, sorted by account and time; what came first does not matter."""
         found = {name: np.frombuffer(column, dtype=column.typecode) for name, column in self._columns.items()}

@@ -28,7 +28,10 @@ def active_from(plain: list[Any]) -> ActiveAccounts:
 
 def report_from(plain: list[Any]) -> LeadReport:
     """Make a report from its plain form."""
-    partition, window, leads, hand_offs, watched, bursts, tests, refused, accounts, idle, last, said, behaves = plain
+    # What is early is never held back, and so never here; an older state does not know of it.
+    partition, window, leads, hand_offs, watched, bursts, tests, refused, accounts, idle, last, said, behaves = plain[
+        :13
+    ]
     ids, rows, models = watched
     return LeadReport(
         partition,

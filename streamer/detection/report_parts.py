@@ -27,7 +27,7 @@ LINK_ROWS, KEY_BYTES = 16, 8
 
 
 def split(report: WindowReport, link_partitions: int, shards: int) -> list[WindowReport]:
-    """Give each link partition what it must see: every row, but of links, prompts and behaviour its own only.
+    """Give each link partition what it must see: every row, but of links, prompts, behaviour and early counts its own.
 
     Shard `key % shards` belongs to partition `shard % link_partitions`.
     """
@@ -55,7 +55,8 @@ def split(report: WindowReport, link_partitions: int, shards: int) -> list[Windo
             prompts=prompts[(of_prompts == target).any(axis=1)].tobytes(),
             behaviour=behaviour[of_behaviour == target].tobytes(),
         )
-        found.append(report._replace(active=part))
+        early = [count for count in report.early if count.key % shards % link_partitions == target]
+        found.append(report._replace(active=part, early=early))
     return found
 
 
@@ -73,6 +74,8 @@ def keys_of(prompts: Rows) -> Keys:
 
 def chunk(report: WindowReport, max_rows: int) -> list[WindowReport]:
     """Cut a report so that no part has more than `max_rows` rows; only the last part is marked last."""
+    if report.early:
+        return [report._replace(early=report.early[at : at + max_rows]) for at in range(0, len(report.early), max_rows)]
     active = report.active
     count = len(active.account_ids)
     if count <= max_rows:
@@ -111,6 +114,8 @@ def chunk_leads(report: LeadReport, max_rows: int) -> list[LeadReport]:
 
     A lead counts as its members and its link; one lead is never cut.
     """
+    if report.early:
+        return [report._replace(early=report.early[at : at + max_rows]) for at in range(0, len(report.early), max_rows)]
     parts = [LeadReport(report.partition, report.window, watched=part) for part in _watched(report.watched, max_rows)]
     ids, behaviour = report.behaviours.account_ids, report.behaviours.table()
     for cut in range(0, len(ids), max_rows):

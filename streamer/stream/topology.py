@@ -118,7 +118,8 @@ class Topology:
             if report.active.account_ids:
                 self.metrics.window_latency.observe(max(0.0, (now_ms - (report.window + 1) * window_ms) / 1000))
             for target, part in enumerate(split(report, count, shards)):
-                shares[target] += chunk(part, MAX_ROWS)
+                if part.early or not report.early:
+                    shares[target] += chunk(part, MAX_ROWS)
         topic = self.config.kafka.topics.evidence
         return [
             Outgoing(topic, None, value, target) for target, share in enumerate(shares) for value in pack_reports(share)

@@ -123,3 +123,19 @@ def test_a_record_of_another_version_or_length_is_refused(spoiled: bytes) -> Non
 
 def test_a_record_is_small() -> None:
     assert ACCOUNT.itemsize <= 480
+
+
+def test_a_look_finds_what_opening_would_and_changes_nothing() -> None:
+    one = book(track_changes=True)
+    active(one, ["gone"], 0, 2)
+    active(one, ["kept"], 3 * DAY_MS, 9)
+    one.take_changed()
+    now_ms, names = START_MS + 3 * DAY_MS, ["new", "gone", "kept"]
+    seen = one.look(names, now_ms)
+    assert seen["requests"].tolist() == [0, 0, 9]
+    assert seen["key"].tolist() == [key_of(name) for name in names]
+    assert seen["first_ms"].tolist() == [0, 0, now_ms]
+    assert (one.take_changed(), len(one), requests(one, "gone")) == ({}, 2, 2)
+    opened = one.rows[one.open(names, np.full(3, now_ms, dtype=np.int64), now_ms)]
+    for name in ("key", "requests", "usage", "output_tokens"):
+        assert opened[name].tolist() == seen[name].tolist()

@@ -148,8 +148,9 @@ def test_one_account_pages_nobody_however_loud(observed: float, severity: str) -
     one = Timeline()
     burst = Burst("loud", key_of("loud"), -10.0, item)
     one.stage.observe(leads(START, watched=watched(["loud"], START), bursts=[burst]))
-    (decision,) = one.stage.advance()
-    assert isinstance(decision, Alert)
+    decisions = one.stage.advance()
+    decision = only(decisions)
+    assert [d.account_id for d in decisions if isinstance(d, Limit)] == ["loud"] * (severity == "warning")
     assert (decision.kind, decision.severity, decision.cluster_id) == ("account", severity, None)
     assert decision.summary == "Account loud: many requests."
 
