@@ -110,10 +110,11 @@ def judge(
     tested = [i for i in (*of_control, *of_cause) if i is not None and i.family not in settings.disabled_families]
     if not tested:
         return None
-    speaking = sorted((i for i in tested if i.log10_p <= settings.family_log10_p), key=lambda i: i.log10_p)
-    controlled = any(_is_control(item, passing, link_kinds, settings) for item in speaking)
+    speaking = sorted((i for i in tested if i.log10_p <= settings.record_log10_p), key=lambda i: i.log10_p)
+    clear = [item for item in speaking if item.log10_p <= settings.family_log10_p]
+    controlled = any(_is_control(item, passing, link_kinds, settings) for item in clear)
     log10_p = fisher([weight(item.family) * item.log10_p for item in tested])
-    return Judgement(speaking, log10_p, controlled and len(speaking) >= MIN_FAMILIES)
+    return Judgement(speaking, log10_p, controlled and len(clear) >= MIN_FAMILIES)
 
 
 def typicality(table: Table, of: Table | None = None) -> Column:

@@ -40,7 +40,7 @@ class Search:
     """Chooses seeds and judges what grows from them; an account that was just looked at rests for an hour."""
 
     def __init__(self, settings: DetectionSettings, opinion: Opinion, naming: Naming) -> None:
-        self._settings = settings
+        self._group = settings.widened()
         self._opinion = opinion
         self._naming = naming
         self._rest_windows = settings.window.windows(REST_S)
@@ -50,7 +50,7 @@ class Search:
         self, leads: Iterable[Lead], hand_offs: Iterable[HandOff], book: LeadBook, clusters: Clusters, window: int
     ) -> list[Seed]:
         """Give the seeds of a window, the least probable first."""
-        settings = self._settings.group
+        settings = self._group
         found = [
             Seed(
                 f"{lead.link.kind}|{lead.link.value}",
@@ -129,7 +129,7 @@ class Search:
         return grower.keep(union, keys - others)
 
     def _judge(self, seed: Seed, union: Union, window: int) -> Suspect | None:
-        settings = self._settings.group
+        settings = self._group
         kinds = {link.kind for link in union.links} or {HANDED}
         table = union.table
         found = judge(table, union.passing, kinds, settings, self._opinion.weight)
