@@ -47,7 +47,7 @@ BEHAVIOUR = np.dtype(
 
 
 def due(state: Accounts, counts: Ints, start_ms: int) -> Ints:
-    """Say which accounts are to be told of in a window that began at `start_ms` and in which they made `counts` requests.
+    """Say which accounts are to be told of in a window that began at `start_ms`; they made `counts` requests in it.
 
     Each has its own hours of the day. One that has made four times as many requests since is not what it was.
     """
