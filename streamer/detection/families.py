@@ -26,7 +26,7 @@ Column = npt.NDArray[np.float64]
 
 
 class Passing(NamedTuple):
-    """Hand-offs within a group: how many were seen, how many chance alone would bring, and how quick they were.
+    """Hand-offs within a group: between how many pairs, how many chance alone would bring, and how quick they were.
 
     `quickness` has, of each, the share of the time allowed that passed before it.
     """
@@ -116,8 +116,8 @@ def hand_off(passing: Passing) -> EvidenceItem | None:
         return None
     log10_p = max(FLOOR_LOG10, passing.log10_p)
     statement = (
-        f"{passing.seen} requests that were refused at one account were sent by another within two minutes; "
-        f"{passing.expected:.2g} were to be expected"
+        f"requests that were refused at one account were sent by another within two minutes, between {passing.seen} "
+        f"pairs of accounts; {passing.expected:.2g} were to be expected"
     )
     return EvidenceItem("hand_off", statement, float(passing.seen), round(passing.expected, 4), log10_p)
 

@@ -90,12 +90,15 @@ class LeadBook:
         return {other for account in accounts for other in self._partners.get(account, ())} - accounts
 
     def passed(self, some: frozenset[int], accounts: frozenset[int]) -> int:
-        """Count the hand-offs between `some` of these `accounts` and all of them."""
+        """Count the pairs of `some` of these `accounts` and all of them that had hand-offs.
+
+        However often: a person with two accounts goes to and fro, a scheduler takes whichever has room.
+        """
         total = within = 0
         for account in some:
-            for other, count in self._partners.get(account, {}).items():
-                total += count if other in accounts else 0
-                within += count if other in some else 0
+            for other in self._partners.get(account, ()):
+                total += other in accounts
+                within += other in some
         return total - within // 2
 
     def newest_within(self, accounts: frozenset[int], most: int) -> list[HandOff]:
