@@ -171,8 +171,10 @@ def test_hand_offs_without_which_an_account_would_not_be_in_it_are_no_evidence()
     union = ground.grow(a, "card")
     assert ground.inside(union) == [*a, *b]
     assert union.passing.seen == 0
-    ground.passes(a[0], a[1])
     ground.passes(b[0], a[0])
+    assert ground.grow(a, "card").passing.seen == 0
+    ground.passes(a[0], a[1])
+    ground.passes(b[0], a[1])
     assert ground.grow(a, "card").passing.seen == 2
 
 
