@@ -144,7 +144,8 @@ PROFILES: Final[dict[str, dict[str, Any]]] = {
     "evasive": {
         "accounts": 150,
         "requests_per_account_per_day": 20,
-        "days": 14,
+        # Not on record; as long as `hydra`, which is like it, went on before it was found.
+        "days": 45,
         "rhythm": "flat",
         "evenness": 0.75,
         "honest_ratio": 0.5,
