@@ -15,14 +15,16 @@ from streamer.detection.account_rows import census, rows_of
 from streamer.detection.behaviour import behaviour_of, due
 from streamer.detection.early_counts import EarlyCounts, Passed
 from streamer.detection.evidence import CELL, ActiveAccounts, EarlyCount, WindowReport
-from streamer.detection.identities import Identities, models_of, prompts_of, refused_in
-from streamer.detection.open_window import OpenWindow
+from streamer.detection.identities import Identities, prompts_of, refused_in
+from streamer.detection.open_window import OpenWindow, Roll
 from streamer.detection.request import Request
 from streamer.detection.settings import DetectionSettings
 from streamer.detection.window import EventClock
 
 NEVER_MS = 1 << 62
 FORMAT = 3
+# Beyond so many identities a new window begins a new roll; the old one goes with the last window that has it.
+MAX_ROLL = 16_384
 
 
 @dataclass(slots=True)
@@ -55,6 +57,7 @@ class AccountStage:
         self._recent: set[int] = set()
         self._recent_by_window: dict[int, list[int]] = {}
         self._book = AccountBook(settings.account, track_changes=track_changes)
+        self._roll = Roll()
         self._identities = Identities(settings.reference.strata, settings.link.disabled_kinds)
         self._early = EarlyCounts(settings.alert.account_min_requests)
         self._idle = False
@@ -109,7 +112,9 @@ class AccountStage:
         self._recent.add(event_key)
         seen = self._open.get(window)
         if seen is None:
-            seen = self._open[window] = OpenWindow()
+            if len(self._roll) > MAX_ROLL:
+                self._roll = Roll()
+            seen = self._open[window] = OpenWindow(self._roll)
             self._recent_by_window[window] = []
         self._recent_by_window[window].append(event_key)
         seen.add(request, timestamp_ms)
@@ -183,11 +188,11 @@ class AccountStage:
         slots = self._book.open(account_ids, cut.first_ms, start_ms)
         state = self._book.rows[slots]
         odd = surprise(state, cut.counts)
-        who = self._identities.of(seen, cut)
+        who = self._identities.of(seen)
         learn(state, cut, who.origins, start_ms, self.settings.account)
         rows = rows_of(state, cut, end_ms, odd, who.created_ms)
         rows["stratum"], rows["organization"], rows["place"] = who.stratum, who.organization, who.place
-        rows["model"], models = models_of(seen, cut)
+        rows["model"] = who.model
         day = (end_ms - 1) // DAY_MS
         daily = day > state["census_day"]
         state["census_day"] = np.maximum(day, state["census_day"])
@@ -201,7 +206,7 @@ class AccountStage:
         active = ActiveAccounts(
             account_ids,
             rows.tobytes(),
-            models,
+            who.models,
             who.links,
             who.uses.tobytes(),
             prompts.tobytes(),
@@ -245,5 +250,6 @@ class AccountStage:
         self.counts = OutcomeCounts(*head["counts"])
         self._recent_by_window = {window: list(keys) for window, keys in head["recent"]}
         self._recent = {key for keys in self._recent_by_window.values() for key in keys}
-        self._open = {window: OpenWindow.restore(seen) for window, seen in head["open"]}
+        self._roll = Roll()
+        self._open = {window: OpenWindow.restore(seen, self._roll) for window, seen in head["open"]}
         self._book.restore(accounts, head["swept_hour"])

@@ -50,10 +50,39 @@ def marks_of(status: int | None, language: str | None, capability: str | None) -
     return refused | (bit_of(language) + 1) << _LANGUAGE_SHIFT | (bit_of(capability) + 1) << _CAPABILITY_SHIFT
 
 
+class Roll(dict[tuple[Any, ...], int]):
+    """Gives every identity a number; `said` lists them in that order.
+
+    An identity is the fields of `links.Identity`, and the model last. Windows may share a roll, for nearly all
+    identities come again.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[tuple[Any, ...]] = []
+
+    def __missing__(self, identity: tuple[Any, ...]) -> int:
+        number = self[identity] = len(self.said)
+        self.said.append(identity)
+        return number
+
+
+class _Own(dict[tuple[Any, ...], int]):
+    """The identities of one window, numbered by a roll: few enough to be found without a look at all others."""
+
+    def __init__(self, roll: Roll) -> None:
+        super().__init__()
+        self.roll = roll
+
+    def __missing__(self, identity: tuple[Any, ...]) -> int:
+        number = self[identity] = self.roll[identity]
+        return number
+
+
 class Columns(NamedTuple):
     """The requests of a window, by account and time; `account` and `identity` are places in the lists.
 
-    An identity is the fields of `links.Identity`, and the model last.
+    Every account of `account_ids` is there; `identities` are all of the roll.
     """
 
     account_ids: list[str]
@@ -77,9 +106,9 @@ class OpenWindow:
 
     __slots__ = ("_accounts", "_append", "_columns", "_identities")
 
-    def __init__(self) -> None:
+    def __init__(self, roll: Roll | None = None) -> None:
         self._accounts: dict[str, int] = {}
-        self._identities: dict[tuple[Any, ...], int] = {}
+        self._identities = _Own(Roll() if roll is None else roll)
         self._set({name: array(code) for name, code in _COLUMNS.items()})
 
     def _set(self, columns: dict[str, Any]) -> None:
@@ -104,9 +133,9 @@ class OpenWindow:
         add_account, add_time, add_output, add_input, add_limit, add_identity, add_prompt, add_session, add_marks = (
             self._append
         )
-        accounts, identities = self._accounts, self._identities
+        accounts = self._accounts
         add_account(accounts.setdefault(request.account_id, len(accounts)))
-        add_identity(identities.setdefault(identity, len(identities)))
+        add_identity(self._identities[identity])
         add_time(timestamp_ms)
         output, asked, limit = request.output_tokens, request.input_tokens, request.max_tokens
         add_output(UNKNOWN if output is None else output)
@@ -141,12 +170,12 @@ class OpenWindow:
     def columns(self) -> Columns:
         """Give everything, sorted by account and time; what came first does not matter."""
         found = {name: np.frombuffer(column, dtype=column.typecode) for name, column in self._columns.items()}
-        order = np.lexsort((found["session"], found["time_ms"], found["account"]))
+        order = _order(found)
         told = {name: column[order] for name, column in found.items()}
         marks = told.pop("marks")
         return Columns(
             list(self._accounts),
-            list(self._identities),
+            self._identities.roll.said,
             **told,
             refused=marks & _REFUSED_MARK,
             prompt_kind=marks >> _KIND_SHIFT & 3,
@@ -156,22 +185,37 @@ class OpenWindow:
 
     def snapshot(self) -> list[Any]:
         """Plain data from which `restore` makes the same window."""
-        columns = [column.tobytes() for column in self._columns.values()]
+        places = {number: place for place, number in enumerate(self._identities.values())}
+        own = array("i", [places[number] for number in self._columns["identity"]])
+        columns = [column.tobytes() for column in {**self._columns, "identity": own}.values()]
         return [list(self._accounts), [list(identity) for identity in self._identities], columns]
 
     @classmethod
-    def restore(cls, state: list[Any]) -> OpenWindow:
+    def restore(cls, state: list[Any], roll: Roll | None = None) -> OpenWindow:
         """Take over what `snapshot` gave."""
-        self = cls()
+        self = cls(roll)
         accounts, identities, columns = state
         self._accounts = {name: at for at, name in enumerate(accounts)}
-        self._identities = {tuple(identity): at for at, identity in enumerate(identities)}
+        numbers = [self._identities[tuple(identity)] for identity in identities]
         restored = {}
         for (name, code), data in zip(_COLUMNS.items(), columns, strict=True):
             restored[name] = array(code)
             restored[name].frombytes(data)
+        restored["identity"] = array("i", [numbers[place] for place in restored["identity"]])
         self._set(restored)
         return self
+
+
+def _order(found: dict[str, Ints]) -> Ints:
+    """Give the order by account and time; of one account at one time, by everything else that is known."""
+    account, time_ms = found["account"].astype(np.int64), found["time_ms"]
+    first_ms = time_ms.min()
+    when = account * (time_ms.max() - first_ms + 1) + (time_ms - first_ms)
+    order = np.argsort(when)
+    ordered = when[order]
+    if (ordered[1:] == ordered[:-1]).any():
+        order = np.lexsort((*(found[name] for name in _COLUMNS if name != "session"), found["session"], when))
+    return order
 
 
 @lru_cache(maxsize=8192)

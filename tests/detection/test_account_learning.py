@@ -58,7 +58,7 @@ class Accounts:
             names = [cut.seen.account_ids[place] for place in cut.accounts.tolist()]
             slots = self.book.open(names, cut.first_ms, window * WINDOW_MS)
             state = self.book.rows[slots]
-            who = Identities(()).of(cut.seen, cut)
+            who = Identities(()).of(cut.seen)
             learn(state, cut, who.origins, window * WINDOW_MS, SETTINGS)
             self.book.rows[slots] = state
             self.slots |= dict(zip(names, slots.tolist(), strict=True))
