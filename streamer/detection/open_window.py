@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from array import array
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -104,56 +105,43 @@ class Columns(NamedTuple):
 class OpenWindow:
     """Collects requests in any order; 44 bytes each, and every account and identity once."""
 
-    __slots__ = ("_accounts", "_append", "_columns", "_identities")
+    __slots__ = ("_accounts", "_columns", "_identities")
 
     def __init__(self, roll: Roll | None = None) -> None:
         self._accounts: dict[str, int] = {}
         self._identities = _Own(Roll() if roll is None else roll)
-        self._set({name: array(code) for name, code in _COLUMNS.items()})
+        self._columns: dict[str, array[int]] = {name: array(code) for name, code in _COLUMNS.items()}
 
-    def _set(self, columns: dict[str, Any]) -> None:
-        self._columns = columns
-        self._append = tuple(column.append for column in columns.values())
-
-    def add(self, request: Request, timestamp_ms: int) -> None:
-        """Add one request."""
-        identity = (
-            request.client_ip,
-            request.user_agent,
-            request.tls_fingerprint,
-            request.device_id,
-            request.payment_fingerprint,
-            request.email_domain,
-            request.system_prompt_hash,
-            request.account_created_ms,
-            request.plan,
-            request.organization_id,
-            request.model,
-        )
-        add_account, add_time, add_output, add_input, add_limit, add_identity, add_prompt, add_session, add_marks = (
-            self._append
-        )
-        accounts = self._accounts
-        add_account(accounts.setdefault(request.account_id, len(accounts)))
-        add_identity(self._identities[identity])
-        add_time(timestamp_ms)
-        output, asked, limit = request.output_tokens, request.input_tokens, request.max_tokens
-        add_output(UNKNOWN if output is None else output)
-        add_input(UNKNOWN if asked is None else asked)
-        add_limit(UNKNOWN if limit is None else limit)
-        session = request.session_id
-        add_session(0 if session is None else crc32(session.encode("utf-8", "surrogatepass")) | 1)
-        marks = marks_of(request.status, request.language, request.capability)
-        simhash = request.prompt_simhash
-        if simhash is not None:
-            add_prompt(int(simhash, 16))
-            marks |= BY_HASH << _KIND_SHIFT
-        elif asked is not None and asked >= MIN_TELLING_TOKENS:
-            add_prompt(_shape(request.model, asked, limit))
-            marks |= BY_SHAPE << _KIND_SHIFT
-        else:
-            add_prompt(0)
-        add_marks(marks)
+    def add(self, requests: Sequence[Request], times_ms: Sequence[int]) -> None:
+        """Add requests and their times, side by side."""
+        accounts, identities, columns = self._accounts, self._identities, self._columns
+        columns["account"].extend([accounts.setdefault(r.account_id, len(accounts)) for r in requests])
+        columns["time_ms"].extend(times_ms)
+        columns["output"].extend([UNKNOWN if (told := r.output_tokens) is None else told for r in requests])
+        columns["input"].extend([UNKNOWN if (told := r.input_tokens) is None else told for r in requests])
+        columns["max_tokens"].extend([UNKNOWN if (told := r.max_tokens) is None else told for r in requests])
+        said = [
+            (
+                r.client_ip,
+                r.user_agent,
+                r.tls_fingerprint,
+                r.device_id,
+                r.payment_fingerprint,
+                r.email_domain,
+                r.system_prompt_hash,
+                r.account_created_ms,
+                r.plan,
+                r.organization_id,
+                r.model,
+            )
+            for r in requests
+        ]
+        columns["identity"].extend(map(identities.__getitem__, said))
+        columns["session"].extend([0 if (name := r.session_id) is None else _session(name) for r in requests])
+        prompts = [_prompt_of(r) for r in requests]
+        columns["prompt"].extend([prompt for prompt, _ in prompts])
+        words = [marks_of(r.status, r.language, r.capability) for r in requests]
+        columns["marks"].extend([marks | kind << _KIND_SHIFT for marks, (_, kind) in zip(words, prompts, strict=True)])
 
     def __len__(self) -> int:
         """Count the requests."""
@@ -197,13 +185,28 @@ class OpenWindow:
         accounts, identities, columns = state
         self._accounts = {name: at for at, name in enumerate(accounts)}
         numbers = [self._identities[tuple(identity)] for identity in identities]
-        restored = {}
+        restored: dict[str, array[int]] = {}
         for (name, code), data in zip(_COLUMNS.items(), columns, strict=True):
             restored[name] = array(code)
             restored[name].frombytes(data)
         restored["identity"] = array("i", [numbers[place] for place in restored["identity"]])
-        self._set(restored)
+        self._columns = restored
         return self
+
+
+def _prompt_of(request: Request) -> tuple[int, int]:
+    """Give what a prompt is known by, and whether that is its hash or its shape."""
+    simhash, asked = request.prompt_simhash, request.input_tokens
+    if simhash is not None:
+        return int(simhash, 16), BY_HASH
+    if asked is not None and asked >= MIN_TELLING_TOKENS:
+        return _shape(request.model, asked, request.max_tokens), BY_SHAPE
+    return 0, NO_PROMPT
+
+
+def _session(name: str) -> int:
+    """Give 32 bits that stand for a session, never 0."""
+    return crc32(name.encode("utf-8", "surrogatepass")) | 1
 
 
 def _order(found: dict[str, Ints]) -> Ints:
