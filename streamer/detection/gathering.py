@@ -11,10 +11,9 @@ import numpy.typing as npt
 
 from streamer.detection.behaviour import BEHAVIOUR
 from streamer.detection.evidence import PROMPT, USE, ActiveAccounts
-from streamer.detection.links import TEMPLATE, TEMPLATE_KEYS, Keys, Link
+from streamer.detection.links import TEMPLATE, TEMPLATE_KEYS, Keys, Link, template_keys
 from streamer.detection.open_window import BY_HASH
 from streamer.detection.profile import ROW, Rows
-from streamer.detection.report_parts import keys_of
 
 _KEY = itemgetter(0)  # of a link
 
@@ -52,10 +51,9 @@ class Gathering:
         self.behaviour: Rows = behaviour[np.unique(behaviour["key"], return_index=True)[1]]
         by_owner = np.lexsort((of_links, used["owner"]))
         self._used = used["link"][by_owner]
-        self.prompts = _each_once(asked)
+        self.prompts = _each_once(asked) if len(parts) > 1 else asked[np.lexsort((asked["value"], asked["owner"]))]
         self._hashed: Rows = self.prompts[(self.prompts["kind"] == BY_HASH) & templates]
-        template_keys = keys_of(self._hashed)[:, :TEMPLATE_KEYS]
-        self.keys: Keys = np.concatenate((of_links[by_owner], template_keys.ravel()))
+        self.keys: Keys = np.concatenate((of_links[by_owner], template_keys(self._hashed["value"]).ravel()))
         self.owners: npt.NDArray[np.int64] = np.concatenate(
             (used["owner"][by_owner], np.repeat(self._hashed["owner"], TEMPLATE_KEYS))
         ).astype(np.int64)
