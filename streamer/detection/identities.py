@@ -75,7 +75,7 @@ class Identities:
         """Give who is on which link, each once, and the links; of many identities some are enough."""
         facts = self._facts
         if np.diff(starts, append=len(owner)).max() > MAX_IDENTITIES:
-            by_order = np.lexsort((facts["order"][said], owner))
+            by_order = np.lexsort((facts.order(said), owner))
             owner, said = owner[by_order], said[by_order]
             kept = np.arange(len(owner)) - starts[owner] < MAX_IDENTITIES
             owner, said = owner[kept], said[kept]
@@ -156,7 +156,7 @@ def prompts_of(seen: Columns, cut: Segments, start_ms: int) -> Rows:
     owner = np.repeat(np.arange(len(cut.starts)), cut.counts)[asked]
     value, refused = seen.prompt[asked], seen.refused[asked].astype(np.bool_)
     offset = (seen.time_ms[asked] - start_ms).astype(np.int64)
-    order = np.lexsort((offset, value, owner))
+    order = np.lexsort((value, owner))  # which keeps the order by time
     owner, value, refused, offset = owner[order], value[order], refused[order], offset[order]
     begins = np.concatenate(([True], (owner[1:] != owner[:-1]) | (value[1:] != value[:-1])))[: len(owner)]
     starts = np.flatnonzero(begins)

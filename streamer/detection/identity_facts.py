@@ -13,7 +13,6 @@ from streamer.detection.open_window import Ints
 NO_LINK = -1
 _FIRST_SIZE = 1024
 _COLUMNS: dict[str, tuple[type, int]] = {
-    "order": (np.uint64, 1),
     "stratum": (np.int64, 1),
     "organization": (np.uint64, 1),
     "created_ms": (np.int64, 1),
@@ -70,8 +69,12 @@ class Facts:
             self._columns[name][begin : self._read] = values
         self._rank_models()
 
+    def order(self, places: Ints) -> Ints:
+        """Give numbers that put identities in an order which is the same whoever met them first."""
+        return np.array([stable_key("identity", repr(self._said[place])) for place in places.tolist()], dtype=np.uint64)
+
     def _make_room(self) -> None:
-        size = len(self._columns["order"])
+        size = len(self._columns["stratum"])
         if self._read > size:
             more = max(self._read - size, size)
             for name, column in self._columns.items():
@@ -82,7 +85,6 @@ class Facts:
         identity = Identity._make(said[:-1])
         links = [self._number(kind, value) for kind, value in shared_values(identity) if kind not in self._disabled]
         return (
-            stable_key("identity", repr(said)),
             self.other_stratum if identity.plan is None else self._strata.get(identity.plan, self.other_stratum),
             self._key("organization", identity.organization_id),
             identity.account_created_ms or 0,

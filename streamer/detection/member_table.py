@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from streamer.detection.profile import MEMBER, ROW, Rows
 
+Slots = npt.NDArray[np.int64]
 _FIRST_SIZE = 1024
 
 
@@ -62,7 +63,7 @@ class MemberTable:
         self._slots[key] = slot
         return slot
 
-    def slots(self, keys: Iterable[int]) -> npt.NDArray[np.int64]:
+    def slots(self, keys: Iterable[int]) -> Slots:
         """Give the places of those accounts that are known, in the order given."""
         return np.array([slot for slot in map(self._slots.get, keys) if slot is not None], dtype=np.int64)
 
@@ -71,13 +72,11 @@ class MemberTable:
         found: Rows = self.rows[self.slots(keys)]
         return found
 
-    def of_each(self, groups: Iterable[Iterable[int]]) -> tuple[Rows, list[int]]:
-        """Give the rows of several groups of accounts one after another, each as `of` gives it, and where each ends."""
+    def slots_of_each(self, groups: Iterable[Iterable[int]]) -> tuple[Slots, list[int]]:
+        """Give the places of several groups of accounts, each as `slots` does, one after another; and where each ends."""
         found = [[slot for slot in map(self._slots.get, keys) if slot is not None] for keys in groups]
         ends = list(accumulate(map(len, found)))
-        slots = np.fromiter(chain.from_iterable(found), dtype=np.int64, count=ends[-1] if ends else 0)
-        rows: Rows = self.rows[slots]
-        return rows, ends
+        return np.fromiter(chain.from_iterable(found), dtype=np.int64, count=ends[-1] if ends else 0), ends
 
     def window_of(self, key: int) -> int:
         """Give the window in which an account was last active, as far as is known; -1 if it is not known."""
