@@ -16,6 +16,7 @@ from streamer.detection.early_counts import EarlyCounts, Passed
 from streamer.detection.evidence import CELL, ActiveAccounts, EarlyCount, WindowReport
 from streamer.detection.identities import Identities, prompts_of, refused_in
 from streamer.detection.open_window import OpenWindow, Roll
+from streamer.detection.profile import put_rows
 from streamer.detection.recent import Recent, event_keys
 from streamer.detection.request import Request
 from streamer.detection.settings import DetectionSettings
@@ -220,7 +221,7 @@ class AccountStage:
         account_ids = [seen.account_ids[at] for at in cut.accounts.tolist()]
         self.first_ms = min(self.first_ms, int(cut.first_ms.min()))
         slots = self._book.open(account_ids, cut.first_ms, start_ms)
-        state = self._book.rows[slots]
+        state = self._book.rows.take(slots)
         odd = surprise(state, cut.counts)
         who = self._identities.of(seen)
         learn(state, cut, who.origins, start_ms, self.settings.account)
@@ -231,8 +232,8 @@ class AccountStage:
         daily = day > state["census_day"]
         state["census_day"] = np.maximum(day, state["census_day"])
         told = np.flatnonzero(due(state, cut.counts, start_ms))
-        behaviour = behaviour_of(state[told], end_ms, who.created_ms[told])
-        self._book.rows[slots] = state
+        behaviour = behaviour_of(state.take(told), end_ms, who.created_ms[told])
+        put_rows(self._book.rows, slots, state)
         prompts = prompts_of(seen, cut, start_ms)
         codes, counts = census(rows, daily, refused_in(prompts))
         cells = np.empty(len(codes), dtype=CELL)

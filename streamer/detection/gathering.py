@@ -31,7 +31,7 @@ class Gathering:
         ids = [name for part in parts for name in part.account_ids]
         models = [part.models for part in parts for _ in part.account_ids]
         keys, first, place = np.unique(rows["key"], return_index=True, return_inverse=True)
-        self.rows: Rows = rows[first]
+        self.rows: Rows = rows.take(first)
         self.account_ids = [ids[at] for at in first.tolist()]
         self.models = [
             models[at][number] for at, number in zip(first.tolist(), self.rows["model"].tolist(), strict=True)
@@ -51,8 +51,8 @@ class Gathering:
         self.behaviour: Rows = behaviour[np.unique(behaviour["key"], return_index=True)[1]]
         by_owner = np.lexsort((of_links, used["owner"]))
         self._used = used["link"][by_owner]
-        self.prompts = _each_once(asked) if len(parts) > 1 else asked[np.lexsort((asked["value"], asked["owner"]))]
-        self._hashed: Rows = self.prompts[(self.prompts["kind"] == BY_HASH) & templates]
+        self.prompts = _each_once(asked) if len(parts) > 1 else asked.take(np.lexsort((asked["value"], asked["owner"])))
+        self._hashed: Rows = self.prompts.compress((self.prompts["kind"] == BY_HASH) & templates)
         self.keys: Keys = np.concatenate((of_links[by_owner], template_keys(self._hashed["value"]).ravel()))
         self.owners: npt.NDArray[np.int64] = np.concatenate(
             (used["owner"][by_owner], np.repeat(self._hashed["owner"], TEMPLATE_KEYS))

@@ -57,8 +57,8 @@ class HandOffs:
         found: list[HandOff] = []
         for value, places in sorted(asked.items()):
             had = [before[at] for at in places]
-            found += self._match(value, prompts[places], accounts[places].tolist(), had, start_ms)
-        self._remember(prompts[refused], accounts[refused].tolist(), start_ms)
+            found += self._match(value, prompts.take(places), accounts[places].tolist(), had, start_ms)
+        self._remember(prompts.take(refused), accounts[refused].tolist(), start_ms)
         return found
 
     def _match(self, value: int, prompts: Rows, accounts: list[int], before: list[int], start_ms: int) -> list[HandOff]:

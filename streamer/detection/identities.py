@@ -169,8 +169,7 @@ def prompts_of(seen: Columns, cut: Segments, start_ms: int) -> Rows:
     prompts["refused_ms"] = np.where(earliest == never, -1, earliest)
     prompts["kind"] = seen.prompt_kind[asked][order][starts]
     first_of_owner = np.searchsorted(prompts["owner"], prompts["owner"])
-    kept: Rows = prompts[np.arange(len(prompts)) - first_of_owner < MAX_PROMPTS]
-    return kept
+    return prompts.compress(np.arange(len(prompts)) - first_of_owner < MAX_PROMPTS)
 
 
 def refused_in(prompts: Rows) -> tuple[int, int]:

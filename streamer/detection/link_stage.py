@@ -153,7 +153,7 @@ class LinkStage:
     def _remember(self, gathered: Gathering, keys: set[int], reference: Reference, window: int) -> None:
         """Keep how accounts are: those given and those kept already. Who shares nothing costs nothing."""
         wanted = [at for at, key in enumerate(gathered.account_keys.tolist()) if key in keys or key in self._members]
-        rows = gathered.rows[wanted]
+        rows = gathered.rows.take(wanted)
         members = members_of(rows, window, reference.usual_variance(rows), reference.scores(rows))
         ids, models = gathered.account_ids, gathered.models
         self._members.put(members, [ids[at] for at in wanted], [models[at] for at in wanted])
@@ -179,7 +179,7 @@ class LinkStage:
     def _judge_group(self, group: Group, slots: Slots) -> tuple[float, bool]:
         """Test a group for traces of control; small ones on values that bind are leads as they are."""
         tested = len(slots) >= self.settings.group.min_accounts
-        log10_p = control(Table(self._members.rows[slots]), self.settings.group) if tested else 0.0
+        log10_p = control(Table(self._members.rows.take(slots)), self.settings.group) if tested else 0.0
         group.suspect = log10_p <= self.settings.group.lead_log10_p
         return log10_p, tested
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from streamer.detection.profile import MEMBER, ROW, Rows
+from streamer.detection.profile import MEMBER, ROW, Rows, put_rows
 
 Slots = npt.NDArray[np.int64]
 _FIRST_SIZE = 1024
@@ -42,7 +42,7 @@ class MemberTable:
                 found[at] = self._new(int(rows["key"][at]), account_ids[at])
         slots = np.array(found, dtype=np.int64)
         newer = np.flatnonzero(rows["window"] >= self.rows["window"][slots])
-        self.rows[slots[newer]] = rows[newer]
+        put_rows(self.rows, slots[newer], rows.take(newer))
         for at in newer.tolist():
             self.models[found[at] or 0] = models[at]
 
@@ -69,11 +69,11 @@ class MemberTable:
 
     def of(self, keys: Iterable[int]) -> Rows:
         """Give the rows of those accounts that are known, in the order given."""
-        found: Rows = self.rows[self.slots(keys)]
+        found: Rows = self.rows.take(self.slots(keys))
         return found
 
     def slots_of_each(self, groups: Iterable[Iterable[int]]) -> tuple[Slots, list[int]]:
-        """Give the places of several groups of accounts, each as `slots` does, one after another; and where each ends."""
+        """Give the places of several groups of accounts one after another, and where each ends; see `slots`."""
         found = [[slot for slot in map(self._slots.get, keys) if slot is not None] for keys in groups]
         ends = list(accumulate(map(len, found)))
         return np.fromiter(chain.from_iterable(found), dtype=np.int64, count=ends[-1] if ends else 0), ends
