@@ -25,6 +25,8 @@ SWEEP_S = 6 * HOUR_S
 MIN_TIE = 3
 # A group too small to be judged is told of again when it has this much more accounts.
 TIE_GROWTH_RATIO = 0.25
+# Up to so many are noted faster one by one.
+FEW = 6
 _FILTER_MASK = (1 << 20) - 1
 Places = npt.NDArray[np.int64]
 
@@ -154,9 +156,11 @@ class LinkIndex:
             group = groups.get(key)
             if group is None:
                 continue  # there was no room for it
-            members = group.members
-            for account in accounts[begin:end]:
-                members[account] = window
+            if end - begin > FEW:
+                group.members.update(dict.fromkeys(accounts[begin:end], window))
+            else:
+                for account in accounts[begin:end]:
+                    group.members[account] = window
             group.new_requests += count
             group.last_window = window
             touched[key] = group

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
-from itertools import accumulate, chain
+from itertools import accumulate, chain, compress
 from typing import Any
 
 import numpy as np
@@ -41,10 +41,15 @@ class MemberTable:
             if slot is None:
                 found[at] = self._new(int(rows["key"][at]), account_ids[at])
         slots = np.array(found, dtype=np.int64)
-        newer = np.flatnonzero(rows["window"] >= self.rows["window"][slots])
-        put_rows(self.rows, slots[newer], rows.take(newer))
-        for at in newer.tolist():
-            self.models[found[at] or 0] = models[at]
+        newer = rows["window"] >= self.rows["window"][slots]
+        if newer.all():
+            put_rows(self.rows, slots, rows)
+        else:
+            put_rows(self.rows, slots[newer], rows.compress(newer))
+            models = list(compress(models, newer))
+            slots = slots[newer]
+        for slot, used in zip(slots.tolist(), models, strict=True):
+            self.models[slot] = used
 
     def _new(self, key: int, account_id: str) -> int:
         if self._free:
