@@ -73,14 +73,11 @@ class Replay:
 
     def steps(self, batches: Iterable[Batch]) -> Iterator[Summary]:
         """Like `run`, but pauses after each batch with the summary so far, whose last is the final one."""
-        observe = self._detector.observe
         started = self._clock()
         with rare_collections() as collect:
             for number, batch in enumerate(batches, 1):
-                for request in batch.events:
-                    observe(request)
                 self._note(batch)
-                self._decide(self._detector.advance())
+                self._decide(self._detector.observe_all(batch.events))
                 if number % COLLECT_EVERY_BATCHES == 0:
                     collect()
                 yield self.summary

@@ -20,6 +20,7 @@ PRIOR_REQUESTS, PRIOR_WEIGHT = 3.0, 5.0
 MAX_SURPRISE = 300.0
 MIN_SURPRISING = 10
 N, MEAN, SQUARES = 0, 1, 2
+LENGTHS = ("output", "input", "greed", "gaps")
 # Where one class of gaps ends and the next begins: from seconds (a program) to a night.
 _GAP_EDGES = LOG_STEPS * np.array([2, 4, 6, 8, 10, 12, 13, 14, 15])
 Floats = npt.NDArray[np.float64]
@@ -66,7 +67,7 @@ class Segments:
 
     def sum(self, values: Ints) -> Ints:
         """Add up the values of each account."""
-        return np.add.reduceat(values, self.starts)
+        return np.add.reduceat(values, self.starts, axis=-1)
 
     def bits(self, places: Ints) -> Ints:
         """Give the set of places (0 to 31) of each account as a mask; UNKNOWN is in none."""
@@ -124,11 +125,8 @@ def learn(state: Accounts, cut: Segments, origins: Origins, window_start_ms: int
     known = state["requests"] > 0
     elapsed_s = np.where(known, np.maximum(0, cut.last_ms - state["last_ms"]) / 1000, 0.0)
     fade(state, elapsed_s, settings)
-    _gaps(state, cut, known)
+    _lengths(state, cut, known)
     _conversations(state, cut)
-    for name, values in (("output", seen.output), ("input", seen.input), ("greed", seen.max_tokens)):
-        told = values != UNKNOWN
-        _add_all(state[name], cut, log_steps(values * told), told.astype(np.int64))
     _origins(state, cut, origins)
     for name, words, places in (
         ("capability_mix", seen.capability, CAPABILITIES),
@@ -177,28 +175,39 @@ def _add_one(held: Floats, values: Floats) -> None:
     held[:, N] = weight
 
 
-def _gaps(state: Accounts, cut: Segments, known: Ints) -> None:
-    """Take in the logarithms of the gaps between requests, and how many are of each length."""
-    times = cut.seen.time_ms
-    before = cut.before(times, state["last_ms"])
-    valid = np.ones(len(times), dtype=np.int64)
-    valid[cut.starts] = known
-    steps = log_steps(np.maximum(0, times - before) // 1000)
-    _add_all(state["gaps"], cut, steps, valid)
-    state["gap_mix"] += cut.count(np.where(valid, np.searchsorted(_GAP_EDGES, steps), UNKNOWN), GAPS)
+def _lengths(state: Accounts, cut: Segments, known: Ints) -> None:
+    """Take in the logarithms of lengths: of answers, of what was asked, of limits, of the gaps between requests.
+
+    Of gaps also how many are of each length.
+    """
+    seen = cut.seen
+    gaps = np.maximum(0, seen.time_ms - cut.before(seen.time_ms, state["last_ms"])) // 1000
+    values = np.stack((seen.output, seen.input, seen.max_tokens, gaps))
+    told = (values != UNKNOWN).astype(np.int64)
+    told[-1, cut.starts] = known
+    held = np.stack([state[name] for name in LENGTHS])
+    steps = log_steps(values * told)
+    _add_all(held, cut, steps, told)
+    for name, learned in zip(LENGTHS, held, strict=True):
+        state[name] = learned
+    state["gap_mix"] += cut.count(np.where(told[-1], np.searchsorted(_GAP_EDGES, steps[-1]), UNKNOWN), GAPS)
 
 
 def _add_all(held: Floats, cut: Segments, steps: Ints, valid: Ints) -> None:
-    """Take the values of a window into variances, given their `log_steps` (Chan, Golub & LeVeque 1979)."""
+    """Take the values of a window into variances, given their `log_steps` (Chan, Golub & LeVeque 1979).
+
+    `steps` and `valid` have a row for each kind of value, `held` is of shape (kinds, accounts, 3).
+    """
     count = cut.sum(valid)
     mean = np.divide(cut.sum(steps * valid), np.maximum(count, 1) * LOG_STEPS)
-    away = (steps / LOG_STEPS - np.repeat(mean, cut.counts)) ** 2 * valid
-    weight = held[:, N] + count
-    apart = mean - held[:, MEAN]
+    away = (steps / LOG_STEPS - np.repeat(mean, cut.counts, axis=1)) ** 2 * valid
+    weight = held[..., N] + count
+    apart = mean - held[..., MEAN]
     some = count > 0
-    held[:, SQUARES] += np.where(some, cut.sum(away) + apart**2 * held[:, N] * count / np.maximum(weight, 1e-9), 0.0)
-    held[:, MEAN] += np.where(some, apart * count / np.maximum(weight, 1e-9), 0.0)
-    held[:, N] = weight
+    least = np.maximum(weight, 1e-9)
+    held[..., SQUARES] += np.where(some, cut.sum(away) + apart**2 * held[..., N] * count / least, 0.0)
+    held[..., MEAN] += np.where(some, apart * count / least, 0.0)
+    held[..., N] = weight
 
 
 def _conversations(state: Accounts, cut: Segments) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamer.detection.behaviour import BEHAVIOUR
-from streamer.detection.profile import Rows
+from streamer.detection.profile import Rows, put_rows
 from streamer.detection.settings import DAY_S, LikenessSettings, WindowSettings
 
 _FIRST_SIZE = 1024
@@ -50,7 +50,7 @@ class BehaviourTable:
             if slot is None:
                 slots[at] = self._new(int(rows["key"][at]), account_ids[at])
         places = np.array(slots, dtype=np.int64)
-        self._rows[places] = rows
+        put_rows(self._rows, places, rows)
         self._windows[places] = window
         told = self._samples.setdefault(window // self._day, [])
         told.append(rows)

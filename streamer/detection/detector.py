@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from streamer.detection.account_stage import AccountStage, OutcomeCounts
 from streamer.detection.cluster_stage import ClusterStage
 from streamer.detection.evidence import WindowReport
@@ -25,11 +27,9 @@ class Detector:
         """What became of the requests so far."""
         return self.accounts.counts
 
-    def observe_all(self, requests: list[Request]) -> list[Decision]:
+    def observe_all(self, requests: Sequence[Request]) -> list[Decision]:
         """Take in a batch and close what it completes."""
-        observe = self.observe
-        for request in requests:
-            observe(request)
+        self.accounts.observe_all(requests)
         return self.advance()
 
     def advance(self) -> list[Decision]:

@@ -64,6 +64,8 @@ class EarlyCounts:
 
     def _between(self, place: Ints, before: Ints, after: Ints) -> Passed:
         loud = np.flatnonzero(after >= self._bounds[0])
+        if not len(loud):
+            return NOBODY
         first = np.searchsorted(self._bounds, before[loud], side="right")
         count = np.searchsorted(self._bounds, after[loud], side="right") - first
         which = np.repeat(first - np.cumsum(count) + count, count) + np.arange(count.sum())

@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from streamer.detection.behaviour import BEHAVIOUR
 from streamer.detection.evidence import PROMPT, USE, ActiveAccounts
-from streamer.detection.links import TEMPLATE, TEMPLATE_KEYS, Keys, Link
+from streamer.detection.links import TEMPLATE, TEMPLATE_KEYS, Keys, Link, template_keys
 from streamer.detection.open_window import BY_HASH
 from streamer.detection.profile import ROW, Rows
-from streamer.detection.report_parts import keys_of
 
+Places = npt.NDArray[np.int64]
 _KEY = itemgetter(0)  # of a link
 
 
@@ -31,8 +31,8 @@ class Gathering:
         rows = _joined([part.rows for part in parts], ROW)
         ids = [name for part in parts for name in part.account_ids]
         models = [part.models for part in parts for _ in part.account_ids]
-        keys, first, place = np.unique(rows["key"], return_index=True, return_inverse=True)
-        self.rows: Rows = rows[first]
+        keys, first, place = _by_key(rows["key"])
+        self.rows: Rows = rows.take(first)
         self.account_ids = [ids[at] for at in first.tolist()]
         self.models = [
             models[at][number] for at, number in zip(first.tolist(), self.rows["model"].tolist(), strict=True)
@@ -52,12 +52,13 @@ class Gathering:
         self.behaviour: Rows = behaviour[np.unique(behaviour["key"], return_index=True)[1]]
         by_owner = np.lexsort((of_links, used["owner"]))
         self._used = used["link"][by_owner]
-        self.prompts = _each_once(asked)
-        self._hashed: Rows = self.prompts[(self.prompts["kind"] == BY_HASH) & templates]
-        template_keys = keys_of(self._hashed)[:, :TEMPLATE_KEYS]
-        self.keys: Keys = np.concatenate((of_links[by_owner], template_keys.ravel()))
-        self.owners: npt.NDArray[np.int64] = np.concatenate(
-            (used["owner"][by_owner], np.repeat(self._hashed["owner"], TEMPLATE_KEYS))
+        repeated = len(keys) < len(rows)
+        self.prompts = _each_once(asked) if repeated else asked.take(np.lexsort((asked["value"], asked["owner"])))
+        hashed = np.flatnonzero((self.prompts["kind"] == BY_HASH) & templates)
+        self._hashed: Keys = self.prompts["value"][hashed]
+        self.keys: Keys = np.concatenate((of_links[by_owner], template_keys(self._hashed).ravel()))
+        self.owners: Places = np.concatenate(
+            (used["owner"][by_owner], np.repeat(self.prompts["owner"][hashed], TEMPLATE_KEYS))
         ).astype(np.int64)
 
     def link(self, at: int) -> Link:
@@ -65,12 +66,23 @@ class Gathering:
         if at < len(self._used):
             return self._links[int(self._used[at])]
         number, pair = divmod(at - len(self._used), TEMPLATE_KEYS)
-        return Link(int(self.keys[at]), TEMPLATE, f"{int(self._hashed['value'][number]):016x}/{pair}")
+        return Link(int(self.keys[at]), TEMPLATE, f"{int(self._hashed[number]):016x}/{pair}")
 
 
 def _joined(parts: Sequence[bytes], dtype: np.dtype[Any]) -> Rows:
     """Put packed rows one after another; joined as bytes, for numpy would compare all fields of all parts first."""
     return np.frombuffer(bytearray().join(parts), dtype=dtype)
+
+
+def _by_key(keys: Keys) -> tuple[Keys, Places, Places]:
+    """Give the different keys in order, where each is first, and the place of each among them."""
+    first = np.argsort(keys)
+    ordered = keys[first]
+    if (ordered[1:] == ordered[:-1]).any():
+        return np.unique(keys, return_index=True, return_inverse=True)
+    place = np.empty(len(keys), dtype=np.int64)
+    place[first] = np.arange(len(keys))
+    return ordered, first, place
 
 
 def _each_once(prompts: Rows) -> Rows:

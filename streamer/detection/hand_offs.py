@@ -40,26 +40,26 @@ class HandOffs:
         """Note the prompts of a window; give the hand-offs that it completes, in order."""
         prompts = gathered.prompts
         keys = prompt_keys(prompts["value"])
-        mine = keys % np.uint64(self._settings.shards) % self._partitions == self._partition
-        prompts, keys = prompts[mine], keys[mine]
+        if self._partitions > 1:
+            mine = keys % np.uint64(self._settings.shards) % self._partitions == self._partition
+            prompts, keys = prompts[mine], keys[mine]
         accounts = gathered.account_keys[prompts["owner"]]
-        epoch = window // self._epoch_windows
-        before = self._sightings.before(keys, epoch)
+        epoch, start_ms = window // self._epoch_windows, window * self._window_ms
+        values = prompts["value"].tolist()
+        refused = np.flatnonzero(prompts["refused_ms"] >= 0)
+        turned_away = {*self._open, *(values[at] for at in refused.tolist())}
+        watched = [at for at, value in enumerate(values) if value in turned_away]
+        before = dict(zip(watched, self._sightings.before(keys[watched], epoch).tolist(), strict=True))
         self._sightings.shared(keys, accounts, epoch)
-        start_ms = window * self._window_ms
-        refused = prompts["refused_ms"] >= 0
-        watched = np.isin(prompts["value"], np.concatenate((prompts["value"][refused], self._open_values())))
-        found: list[HandOff] = []
         asked: dict[int, list[int]] = {}
-        for at in np.flatnonzero(watched).tolist():
-            asked.setdefault(int(prompts["value"][at]), []).append(at)
+        for at in watched:
+            asked.setdefault(values[at], []).append(at)
+        found: list[HandOff] = []
         for value, places in sorted(asked.items()):
-            found += self._match(value, prompts[places], accounts[places].tolist(), before[places].tolist(), start_ms)
-        self._remember(prompts[refused], accounts[refused].tolist(), start_ms)
+            had = [before[at] for at in places]
+            found += self._match(value, prompts.take(places), accounts[places].tolist(), had, start_ms)
+        self._remember(prompts.take(refused), accounts[refused].tolist(), start_ms)
         return found
-
-    def _open_values(self) -> Any:  # noqa: ANN401 - an array
-        return np.fromiter(self._open, dtype=np.uint64, count=len(self._open))
 
     def _match(self, value: int, prompts: Rows, accounts: list[int], before: list[int], start_ms: int) -> list[HandOff]:
         turned_away = list(self._open.get(value, ()))

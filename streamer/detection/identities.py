@@ -3,42 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from streamer.detection.account_learning import Origins, Segments
 from streamer.detection.evidence import PROMPT, USE
-from streamer.detection.links import KINDS, Identity, Link, links_of, stable_key
+from streamer.detection.identity_facts import NO_LINK, Facts
+from streamer.detection.links import KINDS, Link
 from streamer.detection.open_window import BY_SHAPE, NO_PROMPT, Columns, Ints
 from streamer.detection.profile import Rows
 
 MAX_PROMPTS = 256
 MAX_IDENTITIES = 32
-CACHE = 16_384
-ADDRESS = 1
-
-
-# What one identity says; `links` are numbers, NO_LINK where there are fewer.
-FACTS = np.dtype(
-    [
-        ("order", "<u8"),
-        ("stratum", "<i8"),
-        ("organization", "<u8"),
-        ("created_ms", "<i8"),
-        ("place", "<u8", (3,)),
-        ("prompted", "?"),
-        ("links", "<i4", (len(KINDS),)),
-    ]
-)
-NO_LINK = -1
-_FIRST_SIZE = 1024
+_NEVER_MS = np.iinfo(np.int64).max
 
 
 class Who(NamedTuple):
     """What is known of each account of a window, side by side, and who uses which of the `links`.
 
-    `place` has the keys of a device, an address and a card, 0 where there is none: shape (accounts, 3).
+    `place` has the keys of a device, an address and a card, 0 where there is none: shape (accounts, 3). `model` says
+    which of the tuples in `models` an account used.
     """
 
     stratum: Ints
@@ -48,94 +33,77 @@ class Who(NamedTuple):
     links: list[Link]
     uses: Rows
     origins: Origins
+    model: Ints
+    models: list[tuple[str, ...]]
 
 
 class Identities:
-    """Reads identities; remembers those seen lately, for nearly all come again."""
+    """Puts together what the identities of each account say."""
 
     def __init__(self, strata: Sequence[str], disabled_kinds: Sequence[str] = ()) -> None:
-        self._strata = {name: number for number, name in enumerate(strata, 1)}
-        self._other = len(strata) + 1
-        self._disabled = frozenset(disabled_kinds)
-        self._known: dict[tuple[Any, ...], int] = {}
-        self._facts: Rows = np.zeros(_FIRST_SIZE, dtype=FACTS)
-        self._links: list[Link] = []
-        self._numbers: dict[int, int] = {}
+        self._facts = Facts(strata, disabled_kinds)
 
-    def _learn(self, said: tuple[Any, ...]) -> int:
-        """Read an identity; give where what it says is kept."""
-        identity = Identity._make(said[:-1])
-        links = [self._number(link) for link in links_of(identity) if link.kind not in self._disabled]
-        at = self._known[said] = len(self._known)
-        if at == len(self._facts):
-            self._facts = np.concatenate((self._facts, np.zeros_like(self._facts)))
-        self._facts[at] = (
-            stable_key("identity", repr(said)),
-            self._other if identity.plan is None else self._strata.get(identity.plan, self._other),
-            stable_key("organization", identity.organization_id) if identity.organization_id else 0,
-            identity.account_created_ms or 0,
-            (
-                stable_key("device", identity.device_id) if identity.device_id else 0,
-                stable_key("address", identity.client_ip) if identity.client_ip else 0,
-                stable_key("payment", identity.payment_fingerprint) if identity.payment_fingerprint else 0,
-            ),
-            bool(identity.system_prompt_hash),
-            (*links, *[NO_LINK] * (len(KINDS) - len(links))),
-        )
-        return at
-
-    def _forget(self) -> None:
-        self._known, self._links, self._numbers = {}, [], {}
-        self._facts = np.zeros(_FIRST_SIZE, dtype=FACTS)
-
-    def _number(self, link: Link) -> int:
-        number = self._numbers.setdefault(link.key, len(self._links))
-        if number == len(self._links):
-            self._links.append(link)
-        return number
-
-    def of(self, seen: Columns, cut: Segments) -> Who:
+    def of(self, seen: Columns) -> Who:
         """Put together what the requests of each account say; where they differ, the same is taken in any order."""
-        known = list(map(self._known.get, seen.identities))
-        at = [self._learn(seen.identities[n]) if number is None else number for n, number in enumerate(known)]
-        facts = self._facts[at]
-        order = facts["order"]
-        places = np.empty(len(seen.account_ids), dtype=np.int64)
-        places[cut.accounts] = np.arange(len(cut.accounts))
-        pairs = each_once(places[seen.account] * len(facts) + seen.identity)
-        owner, said = pairs // len(facts), pairs % len(facts)
-        by_order = np.lexsort((order[said], owner))
-        owner, said = owner[by_order], said[by_order]
-        starts = np.searchsorted(owner, np.arange(len(cut.accounts)))
-        stratum, organization, created, place = (
-            facts[name][said] for name in ("stratum", "organization", "created_ms", "place")
-        )
-        created = np.where(created > 0, created, np.iinfo(np.int64).max)
-        earliest = np.minimum.reduceat(created, starts)
+        facts = self._facts
+        facts.read(seen.identities)
+        count = len(seen.identities)
+        owner, said = np.divmod(each_once(seen.account.astype(np.int64) * count + seen.identity), count)
+        starts = np.flatnonzero(begins(owner))
+        created = facts["created_ms"][said]
+        earliest = np.minimum.reduceat(np.where(created > 0, created, _NEVER_MS), starts)
         # A plan that is named goes before one that is not.
-        plan = np.maximum.reduceat(np.where(stratum == self._other, 0, stratum), starts)
-        kept = np.arange(len(owner)) - starts[owner] < MAX_IDENTITIES
-        links, uses = self._uses(owner[kept], facts["links"][said[kept]])
-        if len(self._known) > CACHE:
-            self._forget()
+        stratum = facts["stratum"][said]
+        plan = np.maximum.reduceat(np.where(stratum == facts.other_stratum, 0, stratum), starts)
+        address = facts["address"][said]
+        places = (facts["device"][said], address, facts["payment"][said])
+        model, models = self._models(said, starts)
+        links, uses = self._uses(owner, said, starts)
         return Who(
-            np.where(plan == 0, self._other, plan),
-            np.maximum.reduceat(organization, starts),
-            np.maximum.reduceat(place, starts, axis=0),
-            np.where(earliest == np.iinfo(np.int64).max, 0, earliest),
+            np.where(plan == 0, facts.other_stratum, plan),
+            np.maximum.reduceat(facts["organization"][said], starts),
+            np.stack([np.maximum.reduceat(place, starts) for place in places], axis=1),
+            np.where(earliest == _NEVER_MS, 0, earliest),
             links,
             uses,
-            _origins(owner, place[:, ADDRESS], facts),
+            _origins(owner, address, facts["prompted"]),
+            model,
+            models,
         )
 
-    def _uses(self, owner: Ints, links: Ints) -> tuple[list[Link], Rows]:
-        """Give who is on which link, each once, and the links."""
-        row, column = np.nonzero(links != NO_LINK)
-        used, place = np.unique(links[row, column], return_inverse=True)
-        pairs = each_once(owner[row] * max(1, len(used)) + place)
+    def _uses(self, owner: Ints, said: Ints, starts: Ints) -> tuple[list[Link], Rows]:
+        """Give who is on which link, each once, and the links; of many identities some are enough."""
+        facts = self._facts
+        if np.diff(starts, append=len(owner)).max() > MAX_IDENTITIES:
+            by_order = np.lexsort((facts.order(said), owner))
+            owner, said = owner[by_order], said[by_order]
+            kept = np.arange(len(owner)) - starts[owner] < MAX_IDENTITIES
+            owner, said = owner[kept], said[kept]
+        numbers = facts["links"][said].ravel()
+        known = np.flatnonzero(numbers != NO_LINK)
+        numbers, owner = numbers[known], owner[known // len(KINDS)]
+        used, place = distinct(numbers, len(facts.links))
+        pairs = each_once(owner * max(1, len(used)) + place)
         uses = np.empty(len(pairs), dtype=USE)
         uses["owner"], uses["link"] = np.divmod(pairs, max(1, len(used)))
-        return list(map(self._links.__getitem__, used.tolist())), uses
+        return list(map(facts.links.__getitem__, used.tolist())), uses
+
+    def _models(self, said: Ints, starts: Ints) -> tuple[Ints, list[tuple[str, ...]]]:
+        """Give the distinct models of each account, in order: places in a list of tuples, and that list."""
+        facts = self._facts
+        used, model = distinct(facts.ranks[facts["model"][said]], len(facts.names))
+        names = [facts.names[rank] for rank in used.tolist()]
+        lowest, highest = np.minimum.reduceat(model, starts), np.maximum.reduceat(model, starts)
+        found = lowest
+        told: list[tuple[str, ...]] = [(name,) for name in names]
+        number = {names: at for at, names in enumerate(told)}
+        ends = np.append(starts[1:], len(said))
+        for at in np.flatnonzero(lowest != highest).tolist():
+            several = tuple(names[place] for place in sorted(set(model[starts[at] : ends[at]].tolist())))
+            found[at] = number.setdefault(several, len(told))
+            if found[at] == len(told):
+                told.append(several)
+        return found, told
 
 
 def each_once(values: Ints) -> Ints:
@@ -151,31 +119,35 @@ def each_once(values: Ints) -> Ints:
     return found
 
 
-def _origins(owner: Ints, address: Ints, facts: Rows) -> Origins:
+def distinct(numbers: Ints, count: int) -> tuple[Ints, Ints]:
+    """Give the different ones of some numbers below `count`, in order, and the place of each number among them.
+
+    >>> [found.tolist() for found in distinct(np.array([5, 2, 5]), 9)]
+    [[2, 5], [1, 0, 1]]
+    """
+    there = np.zeros(count, dtype=np.bool_)
+    there[numbers] = True
+    used = np.flatnonzero(there)
+    places = np.empty(count, dtype=np.int64)
+    places[used] = np.arange(len(used))
+    return used, places[numbers]
+
+
+def begins(owner: Ints) -> Ints:
+    """Say where another owner begins; owners are in order."""
+    fresh = np.ones(len(owner), dtype=np.bool_)
+    np.not_equal(owner[1:], owner[:-1], out=fresh[1:])
+    return fresh
+
+
+def _origins(owner: Ints, address: Ints, prompted: Ints) -> Origins:
     told = np.flatnonzero(address)
-    by_address = told[np.lexsort((address[told], owner[told]))]
+    owner, address = owner[told], address[told]
+    by_address = np.lexsort((address, owner))
     owner, address = owner[by_address], address[by_address]
     fresh = np.ones(len(owner), dtype=np.bool_)
     fresh[1:] = (owner[1:] != owner[:-1]) | (address[1:] != address[:-1])
-    return Origins(owner[fresh], address[fresh], facts["prompted"].astype(np.int64))
-
-
-def models_of(seen: Columns, cut: Segments) -> tuple[Ints, list[tuple[str, ...]]]:
-    """Give the distinct models of each account, in order: places in a list of tuples, and that list."""
-    names = sorted({said[-1] for said in seen.identities})
-    places = {name: at for at, name in enumerate(names)}
-    model = np.array([places[said[-1]] for said in seen.identities], dtype=np.int64)[seen.identity]
-    lowest, highest = np.minimum.reduceat(model, cut.starts), np.maximum.reduceat(model, cut.starts)
-    found = lowest
-    told: list[tuple[str, ...]] = [(name,) for name in names]
-    number = {names: at for at, names in enumerate(told)}
-    for at in np.flatnonzero(lowest != highest).tolist():
-        used = sorted(set(model[cut.starts[at] : cut.starts[at] + cut.counts[at]].tolist()))
-        several = tuple(names[place] for place in used)
-        found[at] = number.setdefault(several, len(told))
-        if found[at] == len(told):
-            told.append(several)
-    return found, told
+    return Origins(owner[fresh], address[fresh], prompted)
 
 
 def prompts_of(seen: Columns, cut: Segments, start_ms: int) -> Rows:
@@ -184,7 +156,7 @@ def prompts_of(seen: Columns, cut: Segments, start_ms: int) -> Rows:
     owner = np.repeat(np.arange(len(cut.starts)), cut.counts)[asked]
     value, refused = seen.prompt[asked], seen.refused[asked].astype(np.bool_)
     offset = (seen.time_ms[asked] - start_ms).astype(np.int64)
-    order = np.lexsort((offset, value, owner))
+    order = np.lexsort((value, owner))  # which keeps the order by time
     owner, value, refused, offset = owner[order], value[order], refused[order], offset[order]
     begins = np.concatenate(([True], (owner[1:] != owner[:-1]) | (value[1:] != value[:-1])))[: len(owner)]
     starts = np.flatnonzero(begins)
@@ -197,8 +169,7 @@ def prompts_of(seen: Columns, cut: Segments, start_ms: int) -> Rows:
     prompts["refused_ms"] = np.where(earliest == never, -1, earliest)
     prompts["kind"] = seen.prompt_kind[asked][order][starts]
     first_of_owner = np.searchsorted(prompts["owner"], prompts["owner"])
-    kept: Rows = prompts[np.arange(len(prompts)) - first_of_owner < MAX_PROMPTS]
-    return kept
+    return prompts.compress(np.arange(len(prompts)) - first_of_owner < MAX_PROMPTS)
 
 
 def refused_in(prompts: Rows) -> tuple[int, int]:

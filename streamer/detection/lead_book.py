@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
 from streamer.detection.evidence import HandOff, Lead
@@ -39,6 +39,9 @@ class LeadBook:
         """Take in a lead."""
         link = lead.link.key
         known = self.ties.pop(link, None)
+        if known is not None and known.lead.members == lead.members:
+            self.ties[link] = Tie(lead, window, known.keys)
+            return
         before = known.keys if known is not None else frozenset()
         tie = self.ties[link] = Tie(lead, window, frozenset(lead.keys().tolist()))
         for key in tie.keys - before:
@@ -57,7 +60,9 @@ class LeadBook:
         if window // FORGET_EVERY == self._forgot:
             return
         self._forgot = window // FORGET_EVERY
-        for key in [key for key, tie in self.ties.items() if tie.window < window - self._tie_windows]:
+        # A tie goes to the end when it is told of again: the oldest come first.
+        old = takewhile(lambda item: item[1].window < window - self._tie_windows, self.ties.items())
+        for key in [key for key, _ in old]:
             self._drop(key)
         kept = [(at, found) for at, found in self.hand_offs if at >= window - self._pass_windows]
         if len(kept) < len(self.hand_offs):

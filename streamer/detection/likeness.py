@@ -101,9 +101,7 @@ class Likeness:
 
     def ratios(self, values: npt.NDArray[np.float16]) -> Floats:
         """Give the logarithm of the ratio of densities of each row; above 0 it is rather a member's."""
-        return self._of(self._backdrop.scale.scores(values))
-
-    def _of(self, scores: Floats) -> Floats:
+        scores = self._backdrop.scale.scores(values)
         return self._own.log_density(scores) - self._backdrop.normal.log_density(scores)
 
     def alike(
@@ -120,7 +118,8 @@ class Likeness:
         before = zip(backdrop.keys, ratios_before.tolist(), strict=True)
         highest = heapq.nlargest(TAIL_ACCOUNTS * days + 1, (ratio for key, ratio in before if key not in without))
         scores = backdrop.scale.scores(values)
-        ratios = np.where(self._own.log_density(scores) >= self._edge(), self._of(scores), -np.inf)
+        own = self._own.log_density(scores)
+        ratios = np.where(own >= self._edge(), own - backdrop.normal.log_density(scores), -np.inf)
         order: list[int] = np.argsort(-ratios, kind="stable").tolist()
         scale = max(1.0, len(values) / max(1.0, backdrop.accounts)) / days
         last = 0

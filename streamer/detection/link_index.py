@@ -25,6 +25,8 @@ SWEEP_S = 6 * HOUR_S
 MIN_TIE = 3
 # A group too small to be judged is told of again when it has this much more accounts.
 TIE_GROWTH_RATIO = 0.25
+# Up to so many are noted faster one by one.
+FEW = 6
 _FILTER_MASK = (1 << 20) - 1
 Places = npt.NDArray[np.int64]
 
@@ -102,7 +104,7 @@ class LinkIndex:
             settings.shards, settings.sighting_slots, partition=partition, partitions=partitions
         )
         self._per_shard: Counter[int] = Counter()
-        self._touched: set[int] = set()
+        self._touched: dict[int, Group] = {}
         self.groups: dict[int, Group] = {}
         self._hubs: dict[int, int] = {}
         self._filter = self._fresh_filter()
@@ -110,12 +112,14 @@ class LinkIndex:
     def see(self, gathered: Gathering, window: int) -> set[int]:
         """Note the links of the accounts that were active in the window being closed; give those now in a group."""
         self._sweep(window)
-        mine = np.flatnonzero(partition_of(gathered.keys, self._settings.shards, self._partitions) == self._partition)
-        keys, owners = gathered.keys[mine], gathered.owners[mine]
+        keys, owners = gathered.keys, gathered.owners
+        mine = np.arange(len(keys))
+        if self._partitions > 1:
+            mine = np.flatnonzero(partition_of(keys, self._settings.shards, self._partitions) == self._partition)
+            keys, owners = keys[mine], owners[mine]
         known, unknown = self._known(keys)
-        met = unknown[
-            self._sightings.shared(keys[unknown], gathered.account_keys[owners[unknown]], window // self._epoch_windows)
-        ]
+        accounts = gathered.account_keys[owners[unknown]]
+        met = unknown[self._sightings.shared(keys[unknown], accounts, window // self._epoch_windows)]
         for place, key in zip(mine[met].tolist(), keys[met].tolist(), strict=True):
             if key not in self.groups:
                 self._start(gathered, place, window)
@@ -152,13 +156,14 @@ class LinkIndex:
             group = groups.get(key)
             if group is None:
                 continue  # there was no room for it
-            if end - begin == 1:
-                group.members[accounts[begin]] = window
-            else:
+            if end - begin > FEW:
                 group.members.update(dict.fromkeys(accounts[begin:end], window))
+            else:
+                for account in accounts[begin:end]:
+                    group.members[account] = window
             group.new_requests += count
             group.last_window = window
-            touched.add(key)
+            touched[key] = group
 
     def _start(self, gathered: Gathering, place: int, window: int) -> None:
         link = gathered.link(place)
@@ -180,9 +185,8 @@ class LinkIndex:
         every = self._window.windows(settings.judge_every_s)
         often = self._window.windows(settings.judge_suspect_every_s)
         oldest = window - self._window.windows(settings.horizon_s)
-        touched, self._touched = sorted(self._touched), set()
-        for key in touched:
-            group = self.groups[key]
+        touched, self._touched = sorted(self._touched.items()), {}
+        for key, group in touched:
             count = len(group.members)
             if count > limit:
                 group.forget(oldest)

@@ -25,10 +25,10 @@ from streamer.detection.group import control
 from streamer.detection.hand_offs import HandOffs
 from streamer.detection.link_index import Group, LinkIndex
 from streamer.detection.links import BINDING, TEMPLATE
-from streamer.detection.member_table import MemberTable, members_of
+from streamer.detection.member_table import MemberTable, Slots, members_of
 from streamer.detection.plain_reports import active_from
 from streamer.detection.population import POOLED, Population, Reference
-from streamer.detection.profile import BINS, BUCKETS, Feature, Rows
+from streamer.detection.profile import BINS, BUCKETS, Feature
 from streamer.detection.report_parts import partition_of
 from streamer.detection.settings import HOUR_S, DetectionSettings
 from streamer.detection.window import Barrier
@@ -153,7 +153,7 @@ class LinkStage:
     def _remember(self, gathered: Gathering, keys: set[int], reference: Reference, window: int) -> None:
         """Keep how accounts are: those given and those kept already. Who shares nothing costs nothing."""
         wanted = [at for at, key in enumerate(gathered.account_keys.tolist()) if key in keys or key in self._members]
-        rows = gathered.rows[wanted]
+        rows = gathered.rows.take(wanted)
         members = members_of(rows, window, reference.usual_variance(rows), reference.scores(rows))
         ids, models = gathered.account_ids, gathered.models
         self._members.put(members, [ids[at] for at in wanted], [models[at] for at in wanted])
@@ -162,13 +162,13 @@ class LinkStage:
         """Give the leads among groups, and how many of them could be tested; what all need is looked up at once."""
         members = [sorted(group.members) for group in groups]
         every = np.fromiter(chain.from_iterable(members), dtype=np.uint64, count=sum(map(len, members))).tobytes()
-        rows, ends = self._members.of_each(members)
-        requests = [0, *rows["requests_24h"].cumsum(dtype=np.int64).tolist()]
+        slots, ends = self._members.slots_of_each(members)
+        requests = [0, *self._members.rows["requests_24h"][slots].cumsum(dtype=np.int64).tolist()]
         leads: list[Lead] = []
         tests = begin = told = 0
         for group, keys, end in zip(groups, members, ends, strict=True):
             group.judged(window, requests[end] - requests[begin])
-            log10_p, tested = self._judge_group(group, rows[begin:end])
+            log10_p, tested = self._judge_group(group, slots[begin:end])
             tests += tested
             begin, told = end, told + len(keys)
             small = len(keys) <= self.settings.link.tie_accounts
@@ -176,10 +176,10 @@ class LinkStage:
                 leads.append(Lead(group.link, every[8 * (told - len(keys)) : 8 * told], log10_p))
         return leads, tests
 
-    def _judge_group(self, group: Group, rows: Rows) -> tuple[float, bool]:
+    def _judge_group(self, group: Group, slots: Slots) -> tuple[float, bool]:
         """Test a group for traces of control; small ones on values that bind are leads as they are."""
-        tested = len(rows) >= self.settings.group.min_accounts
-        log10_p = control(Table(rows), self.settings.group) if tested else 0.0
+        tested = len(slots) >= self.settings.group.min_accounts
+        log10_p = control(Table(self._members.rows.take(slots)), self.settings.group) if tested else 0.0
         group.suspect = log10_p <= self.settings.group.lead_log10_p
         return log10_p, tested
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -67,6 +68,7 @@ def stable_key(kind: str, value: str) -> int:
     return int.from_bytes(blake2b(f"{kind}\0{value}".encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
+@lru_cache(maxsize=8192)
 def address_block(address: str) -> str | None:
     """Give the /24 of an IPv4 and the /48 of an IPv6 address; None for what is no address.
 
@@ -88,6 +90,11 @@ def address_block(address: str) -> str | None:
 
 def links_of(identity: Identity) -> list[Link]:
     """Give the links of an identity; what is absent binds nobody."""
+    return [Link(stable_key(kind, value), kind, value) for kind, value in shared_values(identity)]
+
+
+def shared_values(identity: Identity) -> list[tuple[str, str]]:
+    """Give what of an identity accounts may share, as (kind, value)."""
     values: list[tuple[str, str]] = []
     if identity.payment_fingerprint:
         values.append(("payment", identity.payment_fingerprint))
@@ -102,7 +109,7 @@ def links_of(identity: Identity) -> list[Link]:
     if identity.account_created_ms is not None:
         hour = identity.account_created_ms // HOUR_MS
         values.append(("signup_cohort", f"{hour}|{identity.email_domain or '-'}|{identity.plan or '-'}"))
-    return [Link(stable_key(kind, value), kind, value) for kind, value in values]
+    return values
 
 
 def template_keys(simhashes: Sequence[int] | Keys) -> Keys:

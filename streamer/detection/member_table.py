@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
-from itertools import accumulate, chain
+from itertools import accumulate, chain, compress
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from streamer.detection.profile import MEMBER, ROW, Rows
+from streamer.detection.profile import MEMBER, ROW, Rows, put_rows
 
+Slots = npt.NDArray[np.int64]
 _FIRST_SIZE = 1024
 
 
@@ -40,10 +41,15 @@ class MemberTable:
             if slot is None:
                 found[at] = self._new(int(rows["key"][at]), account_ids[at])
         slots = np.array(found, dtype=np.int64)
-        newer = np.flatnonzero(rows["window"] >= self.rows["window"][slots])
-        self.rows[slots[newer]] = rows[newer]
-        for at in newer.tolist():
-            self.models[found[at] or 0] = models[at]
+        newer = rows["window"] >= self.rows["window"][slots]
+        if newer.all():
+            put_rows(self.rows, slots, rows)
+        else:
+            put_rows(self.rows, slots[newer], rows.compress(newer))
+            models = list(compress(models, newer))
+            slots = slots[newer]
+        for slot, used in zip(slots.tolist(), models, strict=True):
+            self.models[slot] = used
 
     def _new(self, key: int, account_id: str) -> int:
         if self._free:
@@ -62,22 +68,20 @@ class MemberTable:
         self._slots[key] = slot
         return slot
 
-    def slots(self, keys: Iterable[int]) -> npt.NDArray[np.int64]:
+    def slots(self, keys: Iterable[int]) -> Slots:
         """Give the places of those accounts that are known, in the order given."""
         return np.array([slot for slot in map(self._slots.get, keys) if slot is not None], dtype=np.int64)
 
     def of(self, keys: Iterable[int]) -> Rows:
         """Give the rows of those accounts that are known, in the order given."""
-        found: Rows = self.rows[self.slots(keys)]
+        found: Rows = self.rows.take(self.slots(keys))
         return found
 
-    def of_each(self, groups: Iterable[Iterable[int]]) -> tuple[Rows, list[int]]:
-        """Give the rows of several groups of accounts one after another, each as `of` gives it, and where each ends."""
+    def slots_of_each(self, groups: Iterable[Iterable[int]]) -> tuple[Slots, list[int]]:
+        """Give the places of several groups of accounts one after another, and where each ends; see `slots`."""
         found = [[slot for slot in map(self._slots.get, keys) if slot is not None] for keys in groups]
         ends = list(accumulate(map(len, found)))
-        slots = np.fromiter(chain.from_iterable(found), dtype=np.int64, count=ends[-1] if ends else 0)
-        rows: Rows = self.rows[slots]
-        return rows, ends
+        return np.fromiter(chain.from_iterable(found), dtype=np.int64, count=ends[-1] if ends else 0), ends
 
     def window_of(self, key: int) -> int:
         """Give the window in which an account was last active, as far as is known; -1 if it is not known."""

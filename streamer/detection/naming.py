@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import accumulate, chain
 
 from streamer.detection.behaviour_table import BehaviourTable
 from streamer.detection.cluster import Cluster, ClusterAccount
@@ -73,7 +74,7 @@ class Naming:
             return set()
         if group.known < MIN_KNOWN:
             return set(keys)
-        alone = [one for key in keys if (one := self._group([key], window)) is not None]
+        alone = self._groups([[key] for key in keys], window)
         return {key for one in alone if not one.known or one_kind(one, group) < ALIKE for key in one.keys}
 
     def bystanders(self, keys: Iterable[int], window: int) -> set[int]:
@@ -91,8 +92,8 @@ class Naming:
         Of whom nothing is known goes with the others only if they are all of one kind.
         """
         every = frozenset(keys)
-        groups = [self._group(part, window) for part in components(every, pairs)]
-        kinds = sort_out([group for group in groups if group is not None and group.known])
+        groups = self._groups(components(every, pairs), window)
+        kinds = sort_out([group for group in groups if group.known])
         return [kind.keys for kind in kinds] if len(kinds) > 1 else [every]
 
     def kin_of(self, keys: Iterable[int], window: int) -> Cluster | None:
@@ -132,12 +133,21 @@ class Naming:
 
     def _group(self, keys: Iterable[int], window: int) -> Crowd | None:
         """Add up how accounts behave; None before the population is known."""
+        return next(iter(self._groups([keys], window)), None)
+
+    def _groups(self, parts: Iterable[Iterable[int]], window: int) -> list[Crowd]:
+        """Add up how the accounts of each part behave, what all need looked up at once; none before that is known."""
         backdrop = self._backdrop(window - self._day, window)
         if backdrop is None:
-            return None
-        every = frozenset(keys)
-        known = self._known(every, window)
-        return Crowd(every, backdrop.scale.scores(self._table.of(known)).sum(axis=0), len(known))
+            return []
+        every = [frozenset(part) for part in parts]
+        known = [self._known(part, window) for part in every]
+        scores = backdrop.scale.scores(self._table.of(list(chain.from_iterable(known))))
+        ends = list(accumulate(map(len, known)))
+        return [
+            Crowd(part, scores[end - len(keys) : end].sum(axis=0), len(keys))
+            for part, keys, end in zip(every, known, ends, strict=True)
+        ]
 
     def _known(self, keys: Iterable[int], window: int) -> list[int]:
         return sorted(key for key in keys if self._table.told_since(key, window - self._fresh))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from array import array
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -50,10 +51,39 @@ def marks_of(status: int | None, language: str | None, capability: str | None) -
     return refused | (bit_of(language) + 1) << _LANGUAGE_SHIFT | (bit_of(capability) + 1) << _CAPABILITY_SHIFT
 
 
+class Roll(dict[tuple[Any, ...], int]):
+    """Gives every identity a number; `said` lists them in that order.
+
+    An identity is the fields of `links.Identity`, and the model last. Windows may share a roll, for nearly all
+    identities come again.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[tuple[Any, ...]] = []
+
+    def __missing__(self, identity: tuple[Any, ...]) -> int:
+        number = self[identity] = len(self.said)
+        self.said.append(identity)
+        return number
+
+
+class _Own(dict[tuple[Any, ...], int]):
+    """The identities of one window, numbered by a roll: few enough to be found without a look at all others."""
+
+    def __init__(self, roll: Roll) -> None:
+        super().__init__()
+        self.roll = roll
+
+    def __missing__(self, identity: tuple[Any, ...]) -> int:
+        number = self[identity] = self.roll[identity]
+        return number
+
+
 class Columns(NamedTuple):
     """The requests of a window, by account and time; `account` and `identity` are places in the lists.
 
-    An identity is the fields of `links.Identity`, and the model last.
+    Every account of `account_ids` is there; `identities` are all of the roll.
     """
 
     account_ids: list[str]
@@ -75,56 +105,43 @@ class Columns(NamedTuple):
 class OpenWindow:
     """Collects requests in any order; 44 bytes each, and every account and identity once."""
 
-    __slots__ = ("_accounts", "_append", "_columns", "_identities")
+    __slots__ = ("_accounts", "_columns", "_identities")
 
-    def __init__(self) -> None:
+    def __init__(self, roll: Roll | None = None) -> None:
         self._accounts: dict[str, int] = {}
-        self._identities: dict[tuple[Any, ...], int] = {}
-        self._set({name: array(code) for name, code in _COLUMNS.items()})
+        self._identities = _Own(Roll() if roll is None else roll)
+        self._columns: dict[str, array[int]] = {name: array(code) for name, code in _COLUMNS.items()}
 
-    def _set(self, columns: dict[str, Any]) -> None:
-        self._columns = columns
-        self._append = tuple(column.append for column in columns.values())
-
-    def add(self, request: Request, timestamp_ms: int) -> None:
-        """Add one request."""
-        identity = (
-            request.client_ip,
-            request.user_agent,
-            request.tls_fingerprint,
-            request.device_id,
-            request.payment_fingerprint,
-            request.email_domain,
-            request.system_prompt_hash,
-            request.account_created_ms,
-            request.plan,
-            request.organization_id,
-            request.model,
-        )
-        add_account, add_time, add_output, add_input, add_limit, add_identity, add_prompt, add_session, add_marks = (
-            self._append
-        )
-        accounts, identities = self._accounts, self._identities
-        add_account(accounts.setdefault(request.account_id, len(accounts)))
-        add_identity(identities.setdefault(identity, len(identities)))
-        add_time(timestamp_ms)
-        output, asked, limit = request.output_tokens, request.input_tokens, request.max_tokens
-        add_output(UNKNOWN if output is None else output)
-        add_input(UNKNOWN if asked is None else asked)
-        add_limit(UNKNOWN if limit is None else limit)
-        session = request.session_id
-        add_session(0 if session is None else crc32(session.encode("utf-8", "surrogatepass")) | 1)
-        marks = marks_of(request.status, request.language, request.capability)
-        simhash = request.prompt_simhash
-        if simhash is not None:
-            add_prompt(int(simhash, 16))
-            marks |= BY_HASH << _KIND_SHIFT
-        elif asked is not None and asked >= MIN_TELLING_TOKENS:
-            add_prompt(_shape(request.model, asked, limit))
-            marks |= BY_SHAPE << _KIND_SHIFT
-        else:
-            add_prompt(0)
-        add_marks(marks)
+    def add(self, requests: Sequence[Request], times_ms: Sequence[int]) -> None:
+        """Add requests and their times, side by side."""
+        accounts, identities, columns = self._accounts, self._identities, self._columns
+        columns["account"].extend([accounts.setdefault(r.account_id, len(accounts)) for r in requests])
+        columns["time_ms"].extend(times_ms)
+        columns["output"].extend([UNKNOWN if (told := r.output_tokens) is None else told for r in requests])
+        columns["input"].extend([UNKNOWN if (told := r.input_tokens) is None else told for r in requests])
+        columns["max_tokens"].extend([UNKNOWN if (told := r.max_tokens) is None else told for r in requests])
+        said = [
+            (
+                r.client_ip,
+                r.user_agent,
+                r.tls_fingerprint,
+                r.device_id,
+                r.payment_fingerprint,
+                r.email_domain,
+                r.system_prompt_hash,
+                r.account_created_ms,
+                r.plan,
+                r.organization_id,
+                r.model,
+            )
+            for r in requests
+        ]
+        columns["identity"].extend(map(identities.__getitem__, said))
+        columns["session"].extend([0 if (name := r.session_id) is None else _session(name) for r in requests])
+        prompts = [_prompt_of(r) for r in requests]
+        columns["prompt"].extend([prompt for prompt, _ in prompts])
+        words = [marks_of(r.status, r.language, r.capability) for r in requests]
+        columns["marks"].extend([marks | kind << _KIND_SHIFT for marks, (_, kind) in zip(words, prompts, strict=True)])
 
     def __len__(self) -> int:
         """Count the requests."""
@@ -141,12 +158,12 @@ class OpenWindow:
     def columns(self) -> Columns:
         """Give everything, sorted by account and time; what came first does not matter."""
         found = {name: np.frombuffer(column, dtype=column.typecode) for name, column in self._columns.items()}
-        order = np.lexsort((found["session"], found["time_ms"], found["account"]))
+        order = _order(found)
         told = {name: column[order] for name, column in found.items()}
         marks = told.pop("marks")
         return Columns(
             list(self._accounts),
-            list(self._identities),
+            self._identities.roll.said,
             **told,
             refused=marks & _REFUSED_MARK,
             prompt_kind=marks >> _KIND_SHIFT & 3,
@@ -156,22 +173,52 @@ class OpenWindow:
 
     def snapshot(self) -> list[Any]:
         """Plain data from which `restore` makes the same window."""
-        columns = [column.tobytes() for column in self._columns.values()]
+        places = {number: place for place, number in enumerate(self._identities.values())}
+        own = array("i", [places[number] for number in self._columns["identity"]])
+        columns = [column.tobytes() for column in {**self._columns, "identity": own}.values()]
         return [list(self._accounts), [list(identity) for identity in self._identities], columns]
 
     @classmethod
-    def restore(cls, state: list[Any]) -> OpenWindow:
+    def restore(cls, state: list[Any], roll: Roll | None = None) -> OpenWindow:
         """Take over what `snapshot` gave."""
-        self = cls()
+        self = cls(roll)
         accounts, identities, columns = state
         self._accounts = {name: at for at, name in enumerate(accounts)}
-        self._identities = {tuple(identity): at for at, identity in enumerate(identities)}
-        restored = {}
+        numbers = [self._identities[tuple(identity)] for identity in identities]
+        restored: dict[str, array[int]] = {}
         for (name, code), data in zip(_COLUMNS.items(), columns, strict=True):
             restored[name] = array(code)
             restored[name].frombytes(data)
-        self._set(restored)
+        restored["identity"] = array("i", [numbers[place] for place in restored["identity"]])
+        self._columns = restored
         return self
+
+
+def _prompt_of(request: Request) -> tuple[int, int]:
+    """Give what a prompt is known by, and whether that is its hash or its shape."""
+    simhash, asked = request.prompt_simhash, request.input_tokens
+    if simhash is not None:
+        return int(simhash, 16), BY_HASH
+    if asked is not None and asked >= MIN_TELLING_TOKENS:
+        return _shape(request.model, asked, request.max_tokens), BY_SHAPE
+    return 0, NO_PROMPT
+
+
+def _session(name: str) -> int:
+    """Give 32 bits that stand for a session, never 0."""
+    return crc32(name.encode("utf-8", "surrogatepass")) | 1
+
+
+def _order(found: dict[str, Ints]) -> Ints:
+    """Give the order by account and time; of one account at one time, by everything else that is known."""
+    account, time_ms = found["account"].astype(np.int64), found["time_ms"]
+    first_ms = time_ms.min()
+    when = account * (time_ms.max() - first_ms + 1) + (time_ms - first_ms)
+    order = np.argsort(when)
+    ordered = when[order]
+    if (ordered[1:] == ordered[:-1]).any():
+        order = np.lexsort((*(found[name] for name in _COLUMNS if name != "session"), found["session"], when))
+    return order
 
 
 @lru_cache(maxsize=8192)

@@ -75,6 +75,12 @@ MEMBER = np.dtype([*ROW.descr, ("window", "<i4"), ("usual", "<f4"), ("scores", "
 Rows = npt.NDArray[Any]
 
 
+def put_rows(table: Rows, places: Rows, rows: Rows) -> None:
+    """Put rows into a table of the same kind; as plain bytes, for numpy would copy them field by field."""
+    plain = np.dtype((np.void, table.itemsize))
+    table.view(plain)[places] = rows.view(plain)
+
+
 def span_classes(now_ms: int, first_ms: Rows) -> Rows:
     """Give how long accounts have been seen: 0 under two hours, 1 under twelve, 2 longer.
 

@@ -93,6 +93,7 @@ class Grower:
         self._oldest = window - settings.window.windows(settings.link.horizon_s)
         self._known: dict[int, _Facts | None] = {}
         self._active: set[int] = set()
+        self._of_ties: dict[int, Keys] = {}
 
     def grow(self, seed: Iterable[int], links: Iterable[Link] = ()) -> Union:
         """Grow from accounts, of which `links` are known to bind some."""
@@ -105,7 +106,7 @@ class Grower:
                 if trials >= MAX_TRIALS:
                     break
                 tie = self._book.ties[key]
-                on_it = self._fresh(tie.keys)
+                on_it = self._on_tie(key)
                 more = on_it - state.keys
                 state = state._replace(tied=state.tied | (on_it & state.keys))
                 if more:
@@ -189,6 +190,13 @@ class Grower:
                 found += pairwise(on_it)
         return found
 
+    def _on_tie(self, key: int) -> Keys:
+        """Give the accounts of a tie that were active of late."""
+        found = self._of_ties.get(key)
+        if found is None:
+            found = self._of_ties[key] = self._fresh(self._book.ties[key].keys)
+        return found
+
     def _on(self, links: Iterable[int]) -> Keys:
         return frozenset(key for link in links for key in self._book.ties[link].keys)
 
@@ -199,12 +207,13 @@ class Grower:
         """
         enough = self._settings.group.tie_overlap
         ties = self._book.ties
-        passing = self._book.overlapping(self._book.passers(keys))
+        passers = frozenset(self._book.passers(keys))
         found = [
-            (-count / len(ties[key].keys), key)
+            (-count / len(tie.keys), key)
             for key, count in self._book.overlapping(keys).items()
-            if (count >= enough or (passing[key] and ties[key].lead.link.kind in IDENTITY))
-            and (key not in used or not (ties[key].keys <= keys or self._fresh(ties[key].keys) <= keys))
+            if (tie := ties[key])
+            and (count >= enough or (tie.lead.link.kind in IDENTITY and not passers.isdisjoint(tie.keys)))
+            and (key not in used or not (tie.keys <= keys or self._on_tie(key) <= keys))
         ]
         return [key for _, key in sorted(found)[:MAX_ADJACENT]]
 

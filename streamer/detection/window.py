@@ -69,6 +69,13 @@ class EventClock:
         if self.newest_ms is None or timestamp_ms > self.newest_ms:
             self._move(timestamp_ms)
 
+    def takes(self, oldest_ms: int, newest_ms: int) -> bool:
+        """Whether requests between two times are neither ahead nor late in any order, and make nothing held ripe."""
+        if self.newest_ms is None or newest_ms > self.horizon_ms:
+            return False
+        then_ms = max(newest_ms, self.newest_ms)
+        return then_ms - oldest_ms <= self.lateness_ms < self.ripe_ms - then_ms
+
     def hold(self, request: Request) -> tuple[list[RequestRecord], int]:
         """Keep a request that is ahead; return those that are now believed, and how many had to be given up."""
         record = record_of(request)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
 
 Moment: TypeAlias = Annotated[datetime, Meta(tz=True)] | int
 Identifier: TypeAlias = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -21,10 +22,7 @@ Duration: TypeAlias = Annotated[float, Meta(ge=0, le=1e12)]
 
 def to_ms(moment: datetime | int) -> int:
     """Milliseconds since the Unix epoch, rounded down."""
-    if isinstance(moment, int):
-        return moment
-    # Through whole microseconds, which a float holds exactly: three times as fast as dividing timedeltas.
-    return int(moment.timestamp() * 1_000_000 + 0.5) // 1000
+    return moment if isinstance(moment, int) else (moment - EPOCH) // MILLISECOND
 
 
 class RequestEvent(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
@@ -78,10 +76,10 @@ class RequestEvent(Struct, frozen=True, gc=False, omit_defaults=True, kw_only=Tr
     def timestamp_ms(self) -> int:
         """When the request arrived, in milliseconds since the Unix epoch."""
         timestamp = self.timestamp
-        return timestamp if type(timestamp) is int else to_ms(timestamp)
+        return timestamp if isinstance(timestamp, int) else (timestamp - EPOCH) // MILLISECOND
 
     @property
     def account_created_ms(self) -> int | None:
         """When the account was created, in milliseconds since the Unix epoch."""
         created = self.account_created_at
-        return None if created is None else to_ms(created)
+        return created if created is None or isinstance(created, int) else (created - EPOCH) // MILLISECOND

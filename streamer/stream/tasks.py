@@ -56,8 +56,8 @@ class AccountStage(Protocol):
     def watermark_ms(self) -> int | None:
         """Event time that no event is expected to be behind."""
 
-    def observe(self, request: Any) -> None:  # noqa: ANN401 - whatever the decoder gives
-        """Take one request."""
+    def observe_all(self, requests: Sequence[Any]) -> None:
+        """Take requests, which are whatever the decoder gives."""
 
     def advance(self, watermark_ms: int) -> list[Any]:
         """Close the windows behind the watermark."""
@@ -104,7 +104,7 @@ class AccountTask:
     def __init__(
         self,
         stage: AccountStage,
-        decode: Callable[[Incoming], tuple[Iterable[Any], list[Outgoing]]],
+        decode: Callable[[Incoming], tuple[Sequence[Any], list[Outgoing]]],
         route: Callable[[list[Any]], list[Outgoing]],
         position: Position,
         measure: Callable[[Any], None] = lambda _: None,
@@ -122,9 +122,7 @@ class AccountTask:
         """Observe every request of the message; give rejects and the reports of windows that closed."""
         stage = self.stage
         requests, outgoing = self._decode(message)
-        observe = stage.observe
-        for request in requests:
-            observe(request)
+        stage.observe_all(requests)
         watermark_ms = stage.watermark_ms
         reports = stage.advance(watermark_ms) if watermark_ms is not None else None
         return [*outgoing, *self._route(reports)] if reports else outgoing

@@ -21,7 +21,7 @@ from streamer.stream.settings import StreamSettings
 from streamer.stream.tasks import AccountTask, BarrierTask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from streamer.config import StreamerConfig
     from streamer.detection.records import Decision
@@ -149,7 +149,7 @@ class RequestDecoder:
         self._topic = config.kafka.topics.rejects
         self._position = position
 
-    def __call__(self, incoming: Incoming) -> tuple[Iterable[RequestEvent], list[Outgoing]]:
+    def __call__(self, incoming: Incoming) -> tuple[Sequence[RequestEvent], list[Outgoing]]:
         """Decode; what cannot be used goes to the topic of rejects, unchanged."""
         if incoming.value is None:
             return (), []

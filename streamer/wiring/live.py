@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from streamer.config import StreamerConfig
 from streamer.errors import BrokerError, ConfigError, StreamerError
+from streamer.wiring.one_core import on_one_core
 from streamer.wiring.running import run_loop, until_signal
 from streamer.wiring.settings import OnCount, privacy_key, pseudonyms, wall_clock_ms
 
@@ -91,7 +92,8 @@ def run_worker(config: StreamerConfig) -> int:
     app.task(beside_worker(config, metrics.registry))
     interrupted = asyncio.Event()
     app.task(interruptible(interrupted))
-    code = run_app(app)
+    with on_one_core():
+        code = run_app(app)
     if interrupted.is_set():
         raise KeyboardInterrupt
     return code

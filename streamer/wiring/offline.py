@@ -10,6 +10,7 @@ from typing import Any
 
 from streamer.config import StreamerConfig
 from streamer.errors import RefusedError, UsageError
+from streamer.wiring.one_core import on_one_core
 from streamer.wiring.settings import OnCount, privacy_key, under_pseudonyms, wall_clock_ms
 
 
@@ -40,7 +41,7 @@ def replay(
         on_bytes=on_bytes,
     )
     try:
-        with FileSink(out) as sink:
+        with on_one_core(), FileSink(out) as sink:
             run = Replay(Detector(config.detection), sink, time.perf_counter)
             summary = run.run(under_pseudonyms(batches, key)).as_record()
             sink.write_summary(summary)

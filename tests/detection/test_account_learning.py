@@ -53,12 +53,12 @@ class Accounts:
         for window, found in groupby(ordered, key=lambda r: r.timestamp_ms // WINDOW_MS):
             seen = OpenWindow()
             for request in found:
-                seen.add(request, request.timestamp_ms)
+                seen.add([request], [request.timestamp_ms])
             self.cut = cut = Segments(seen.columns())
             names = [cut.seen.account_ids[place] for place in cut.accounts.tolist()]
             slots = self.book.open(names, cut.first_ms, window * WINDOW_MS)
             state = self.book.rows[slots]
-            who = Identities(()).of(cut.seen, cut)
+            who = Identities(()).of(cut.seen)
             learn(state, cut, who.origins, window * WINDOW_MS, SETTINGS)
             self.book.rows[slots] = state
             self.slots |= dict(zip(names, slots.tolist(), strict=True))
@@ -71,7 +71,7 @@ class Accounts:
         """What is told of the only account at some time."""
         state = self.book.rows[[self.slots["a"]]]
         seen = OpenWindow()
-        seen.add(at(0), START_MS)
+        seen.add([at(0)], [START_MS])
         row = rows_of(state, Segments(seen.columns()), START_MS + end_offset_ms, np.zeros(1), np.array([created_ms]))[0]
         return {name: row[name].tolist() for name in row.dtype.names}
 

@@ -26,7 +26,7 @@ places = st.lists(st.tuples(st.sampled_from("abc"), st.integers(-1, 40)), min_si
 def test_places_are_counted_for_each_account_on_its_own(found: list[tuple[str, int]], width: int) -> None:
     seen = OpenWindow()
     for number, (name, _) in enumerate(found):
-        seen.add(at(number, name), START_MS + number)
+        seen.add([at(number, name)], [START_MS + number])
     columns = seen.columns()
     cut = Segments(columns)
     place = np.array([found[time_ms - START_MS][1] for time_ms in columns.time_ms.tolist()])

@@ -314,7 +314,7 @@ def test_invented_accounts_cost_a_record_each_and_no_more() -> None:
     records = stage.take_changed()
     assert len(records) == 5001
     assert max(map(len, records.values())) <= 440
-    assert len(stage._recent) == len(stage._recent_by_window) == len(stage._open) == 0
+    assert len(stage._recent) == len(stage._open) == 0
 
 
 def test_take_changed_gives_each_change_once() -> None:
@@ -498,3 +498,28 @@ def test_which_of_too_many_identities_are_kept_does_not_depend_on_the_order(firs
     requests = [at(n, payment_fingerprint=f"p{n}", organization_id=f"o{n % 7}", plan=None) for n in range(100)]
     expected = said(run(requests, batch=1000))
     assert said(run(requests[::-1] if first == "many" else requests[50:] + requests[:50], batch=1000)) == expected
+
+
+near = st.integers(-LATENESS_MS, 3 * WINDOW_MS) | offsets
+asked = st.lists(
+    st.lists(st.tuples(near, st.sampled_from("abc"), st.integers(0, 200), st.sampled_from(FIELDS)), max_size=40),
+    max_size=8,
+)
+
+
+@given(asked)
+def test_requests_taken_in_together_are_taken_in_as_one_after_another(
+    batches: list[list[tuple[int, str, int, dict[str, Any]]]],
+) -> None:
+    together, alone = AccountStage(SETTINGS), AccountStage(SETTINGS)
+    begun(together)
+    alone.restore(together.snapshot(), ())
+    for batch in batches:
+        requests = [at(offset_ms, name, f"e{number}", **fields) for offset_ms, name, number, fields in batch]
+        together.observe_all(requests)
+        for request in requests:
+            alone.observe(request)
+        assert together.snapshot() == alone.snapshot()
+        assert together.advance(together.watermark_ms) == alone.advance(alone.watermark_ms)
+    assert together.drain() == alone.drain()
+    assert together.counts == alone.counts

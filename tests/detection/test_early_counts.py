@@ -20,7 +20,7 @@ def bounds_to(count: int) -> list[int]:
 
 
 def add(window: OpenWindow, account: int) -> None:
-    window.add(at(0, f"a{account}"), START_MS)
+    window.add([at(0, f"a{account}")], [START_MS])
 
 
 @trials(max_examples=60, deadline=None)

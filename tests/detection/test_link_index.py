@@ -185,7 +185,7 @@ def test_a_group_that_was_improbable_is_due_more_often() -> None:
         for window in range(first + 1, first + 13):
             see(one, window, "a" if window % 4 == 0 else "")
             group.new_requests = min(group.new_requests, 1)
-            one._touched.add(group.link.key)
+            one._touched[group.link.key] = group
             found += [window - first] if due(one, window) else []
             if found:
                 break

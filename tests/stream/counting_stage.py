@@ -11,7 +11,7 @@ from streamer.stream.messages import Incoming, Outgoing, Position
 from streamer.stream.tasks import AccountTask, BarrierTask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 WINDOW_MS = 10_000
 LATENESS_MS = 10_000
@@ -49,11 +49,12 @@ class CountingStage:
     def watermark_ms(self) -> int | None:
         return None if self.newest_ms is None else self.newest_ms - LATENESS_MS
 
-    def observe(self, ping: Ping) -> None:
-        self.newest_ms = max(self.newest_ms or 0, ping.timestamp_ms)
-        self.totals[ping.account_id] += 1
-        self.changed.add(ping.account_id)
-        self.open.setdefault(ping.timestamp_ms // WINDOW_MS, Counter())[ping.account_id] += 1
+    def observe_all(self, pings: Iterable[Ping]) -> None:
+        for ping in pings:
+            self.newest_ms = max(self.newest_ms or 0, ping.timestamp_ms)
+            self.totals[ping.account_id] += 1
+            self.changed.add(ping.account_id)
+            self.open.setdefault(ping.timestamp_ms // WINDOW_MS, Counter())[ping.account_id] += 1
 
     def advance(self, watermark_ms: int) -> list[CountReport]:
         closed = sorted(window for window in self.open if (window + 1) * WINDOW_MS <= watermark_ms)
@@ -128,7 +129,7 @@ class CountingBarrier:
 def counting_account_task(partition: int, source: str, evidence: str) -> AccountTask:
     decode_pings = msgspec.json.Decoder(list[Ping]).decode
 
-    def decode(message: Incoming) -> tuple[Iterable[Ping], list[Outgoing]]:
+    def decode(message: Incoming) -> tuple[Sequence[Ping], list[Outgoing]]:
         return decode_pings(message.value or b"[]"), []
 
     def route(reports: list[CountReport]) -> list[Outgoing]:

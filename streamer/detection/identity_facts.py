@@ -1,0 +1,121 @@
+"""What identities say, read once however often they come: a column for each thing, a place for each identity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from streamer.detection.links import KINDS, Identity, Link, shared_values, stable_key
+from streamer.detection.open_window import Ints
+
+NO_LINK = -1
+_FIRST_SIZE = 1024
+_COLUMNS: dict[str, tuple[type, int]] = {
+    "stratum": (np.int64, 1),
+    "organization": (np.uint64, 1),
+    "created_ms": (np.int64, 1),
+    "device": (np.uint64, 1),
+    "address": (np.uint64, 1),
+    "payment": (np.uint64, 1),
+    "prompted": (np.int64, 1),
+    "model": (np.int64, 1),
+    "links": (np.int32, len(KINDS)),
+}
+
+
+class Facts:
+    """Reads a list of identities that only grows; for another list it begins anew.
+
+    `links` and `models` are numbers of what stands in the lists of these names, NO_LINK where there are fewer links.
+    """
+
+    def __init__(self, strata: Sequence[str], disabled_kinds: Sequence[str] = ()) -> None:
+        self._strata = {name: number for number, name in enumerate(strata, 1)}
+        self.other_stratum = len(strata) + 1
+        self._disabled = frozenset(disabled_kinds)
+        self._begin([])
+
+    def _begin(self, said: list[tuple[Any, ...]]) -> None:
+        self._said = said
+        self._read = 0
+        self._columns: dict[str, Ints] = {
+            name: np.zeros((_FIRST_SIZE, width) if width > 1 else _FIRST_SIZE, dtype)
+            for name, (dtype, width) in _COLUMNS.items()
+        }
+        self.links: list[Link] = []
+        self._numbers: dict[int, int] = {}
+        self._links_of: dict[tuple[str, str], int] = {}
+        self._keys: dict[tuple[str, str], int] = {}
+        self._models: dict[str, int] = {}
+        self.names: list[str] = []
+        self.ranks: Ints = np.zeros(0, dtype=np.int64)
+
+    def __getitem__(self, name: str) -> Ints:
+        """Give a column, in the order of the identities."""
+        return self._columns[name]
+
+    def read(self, said: list[tuple[Any, ...]]) -> None:
+        """Read what is new among identities."""
+        if said is not self._said:
+            self._begin(said)
+        fresh = said[self._read :]
+        if not fresh:
+            return
+        begin, self._read = self._read, len(said)
+        self._make_room()
+        for name, values in zip(_COLUMNS, zip(*map(self._facts, fresh), strict=True), strict=True):
+            self._columns[name][begin : self._read] = values
+        self._rank_models()
+
+    def order(self, places: Ints) -> Ints:
+        """Give numbers that put identities in an order which is the same whoever met them first."""
+        return np.array([stable_key("identity", repr(self._said[place])) for place in places.tolist()], dtype=np.uint64)
+
+    def _make_room(self) -> None:
+        size = len(self._columns["stratum"])
+        if self._read > size:
+            more = max(self._read - size, size)
+            for name, column in self._columns.items():
+                self._columns[name] = np.concatenate((column, np.zeros((more, *column.shape[1:]), column.dtype)))
+
+    def _facts(self, said: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Read one identity; in the order of the columns."""
+        identity = Identity._make(said[:-1])
+        links = [self._number(kind, value) for kind, value in shared_values(identity) if kind not in self._disabled]
+        return (
+            self.other_stratum if identity.plan is None else self._strata.get(identity.plan, self.other_stratum),
+            self._key("organization", identity.organization_id),
+            identity.account_created_ms or 0,
+            self._key("device", identity.device_id),
+            self._key("address", identity.client_ip),
+            self._key("payment", identity.payment_fingerprint),
+            bool(identity.system_prompt_hash),
+            self._models.setdefault(said[-1], len(self._models)),
+            (*links, *[NO_LINK] * (len(KINDS) - len(links))),
+        )
+
+    def _key(self, kind: str, value: str | None) -> int:
+        if not value:
+            return 0
+        key = self._keys.get((kind, value))
+        if key is None:
+            key = self._keys[kind, value] = stable_key(kind, value)
+        return key
+
+    def _number(self, kind: str, value: str) -> int:
+        number = self._links_of.get((kind, value))
+        if number is None:
+            link = Link(self._key(kind, value), kind, value)
+            number = self._links_of[kind, value] = self._numbers.setdefault(link.key, len(self.links))
+            if number == len(self.links):
+                self.links.append(link)
+        return number
+
+    def _rank_models(self) -> None:
+        """Put the names of models in order, and note the rank of each number."""
+        if len(self._models) > len(self.names):
+            self.names = sorted(self._models)
+            self.ranks = np.empty(len(self.names), dtype=np.int64)
+            self.ranks[[self._models[name] for name in self.names]] = np.arange(len(self.names))
