@@ -21,7 +21,7 @@ from streamer.detection.settings import DetectionSettings
 from streamer.detection.window import EventClock
 
 NEVER_MS = 1 << 62
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(slots=True)
@@ -156,11 +156,12 @@ class AccountStage:
         self.first_ms = min(self.first_ms, int(cut.first_ms.min()))
         slots = self._book.open(account_ids, cut.first_ms, start_ms)
         state = self._book.rows[slots]
-        odd = surprise(state, cut.counts)
+        odd, before_ms = surprise(state, cut.counts), state["last_ms"].copy()
         who = self._identities.of(seen, cut)
         learn(state, cut, who.origins, start_ms, self.settings.account)
         rows = rows_of(state, cut, end_ms, odd, who.created_ms)
         rows["stratum"], rows["organization"], rows["place"] = who.stratum, who.organization, who.place
+        rows["before_ms"] = before_ms
         rows["model"], models = models_of(seen, cut)
         day = (end_ms - 1) // DAY_MS
         daily = day > state["census_day"]

@@ -134,6 +134,23 @@ class Saying(NamedTuple):
     reason: str
 
 
+class Moves(NamedTuple):
+    """Who moved in a window to a model that was new to everybody in window `since`.
+
+    Only accounts that were there before it count: `active` of them were so for the first time since, and those whose
+    keys `moved` has used it for the first time.
+    """
+
+    model: str
+    since: int
+    active: int
+    moved: bytes
+
+    def keys(self) -> Keys:
+        """Give the keys of the accounts that moved."""
+        return np.frombuffer(self.moved, dtype=np.uint64)
+
+
 class LeadReport(NamedTuple):
     """All that one link partition has to say of one window; `tests` counts the groups that were judged in it.
 
@@ -154,3 +171,4 @@ class LeadReport(NamedTuple):
     last: bool = True
     sayings: list[Saying] = []  # noqa: RUF012
     behaviours: Behaviours = Behaviours([], b"")
+    moves: list[Moves] = []  # noqa: RUF012

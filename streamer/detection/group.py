@@ -7,7 +7,7 @@ that were tested; its evidence lists those that speak.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -85,17 +85,20 @@ def judge(
     link_kinds: Collection[str],
     settings: GroupSettings,
     weight: Callable[[str], float] = _as_it_is,
+    others: Iterable[EvidenceItem] = (),
 ) -> Judgement | None:
     """Test a group by all families; None where it is too small, or one organization answers for it.
 
-    `weight` says how much a family counts in the probability of all together.
+    `weight` says how much a family counts in the probability of all together; `others` are findings of families that
+    need to know more than the accounts.
     """
     if len(table) < settings.min_accounts or is_accountable(table, settings):
         return None
     formed = {FORMED_BY.get(kind) for kind in link_kinds} if len(link_kinds) == 1 else set()
     of_control = [evenness(table, settings), hand_off(passing), failover(passing, settings.hand_off_s)]
     of_cause = [test(table, settings) for family, test in {"rhythm": rhythm, **CAUSE}.items() if family not in formed]
-    tested = [i for i in (*of_control, *of_cause) if i is not None and i.family not in settings.disabled_families]
+    found = (*of_control, *of_cause, *others)
+    tested = [item for item in found if item is not None and item.family not in settings.disabled_families]
     if not tested:
         return None
     speaking = sorted((i for i in tested if i.log10_p <= settings.family_log10_p), key=lambda i: i.log10_p)

@@ -12,6 +12,7 @@ from streamer.detection.evidence import (
     HandOff,
     Lead,
     LeadReport,
+    Moves,
     Saying,
     WatchedAccounts,
 )
@@ -28,7 +29,8 @@ def active_from(plain: list[Any]) -> ActiveAccounts:
 
 def report_from(plain: list[Any]) -> LeadReport:
     """Make a report from its plain form."""
-    partition, window, leads, hand_offs, watched, bursts, tests, refused, accounts, idle, last, said, behaves = plain
+    partition, window, leads, hand_offs, watched, bursts, tests, refused, accounts, idle, last, *rest = plain
+    said, behaves, moves = rest
     ids, rows, models = watched
     return LeadReport(
         partition,
@@ -44,4 +46,5 @@ def report_from(plain: list[Any]) -> LeadReport:
         last,
         [Saying(*saying) for saying in said],
         Behaviours(*behaves),
+        [Moves(*found) for found in moves],
     )

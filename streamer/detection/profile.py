@@ -56,6 +56,7 @@ ROW = np.dtype(
         ("organization", "<u8"),
         ("place", "<u8", (3,)),
         ("first_seen_ms", "<i8"),
+        ("before_ms", "<i8"),
         ("total_requests", "<i8"),
         ("total_output_tokens", "<i8"),
         ("requests", "<i4"),

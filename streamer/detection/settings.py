@@ -99,6 +99,7 @@ class GroupSettings:
     organization_ratio: float = 0.80
     hand_off_s: int = 120
     hand_off_memory_s: int = 2 * DAY_S
+    pivot_s: int = DAY_S
     tie_overlap: int = 2
     disabled_families: tuple[str, ...] = ()
 

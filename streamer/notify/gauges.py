@@ -16,7 +16,7 @@ from streamer.notify.situation import Situation
 
 RANKS = 10
 FAMILIES = (
-    *("burst", "evenness", "hand_off", "many_languages", "newness"),
+    *("burst", "evenness", "failover", "hand_off", "joint_pivot", "many_languages", "newness"),
     *("no_follow_up", "output", "rhythm", "volume"),
 )
 MAX_FAMILIES = 30
