@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from streamer.detection.clusters import Clusters
+from streamer.detection.coincidence import Coincidences
 from streamer.detection.evidence import EvidenceItem, LeadReport
 from streamer.detection.launches import Launches
+from streamer.detection.lead_book import LeadBook
 from streamer.detection.member_table import MemberTable
 from streamer.detection.settings import DetectionSettings
 from streamer.detection.union import Union
@@ -16,18 +18,21 @@ from streamer.detection.union import Union
 class Circumstances:
     """Learns from every window, and judges the unions of the window by it."""
 
-    def __init__(self, settings: DetectionSettings, members: MemberTable, clusters: Clusters) -> None:
+    def __init__(self, settings: DetectionSettings, book: LeadBook, members: MemberTable, clusters: Clusters) -> None:
         self._members = members
         self._clusters = clusters
+        self._coincidences = Coincidences(settings, book)
         self._launches = Launches(settings)
 
     def learn(self, window: int, reports: Sequence[LeadReport]) -> None:
         """Take in what all partitions tell of a window."""
+        accounts = max((report.accounts for report in reports), default=0)
+        self._coincidences.learn(window, accounts, self._clusters.of_account)
         self._launches.learn(window, [moves for report in reports for moves in report.moves])
 
-    def evidence(self, union: Union) -> list[EvidenceItem]:
-        """Give what can be said of a union; each is common cause, and no trace of control."""
-        found = [self._joint_pivot(union)]
+    def evidence(self, union: Union, window: int) -> list[EvidenceItem]:
+        """Give what can be said of a union at a window; each is common cause, and no trace of control."""
+        found = [self._coincidences.test(union.held, window), self._joint_pivot(union)]
         return [item for item in found if item is not None]
 
     def _joint_pivot(self, union: Union) -> EvidenceItem | None:
@@ -37,8 +42,9 @@ class Circumstances:
 
     def snapshot(self) -> dict[str, Any]:
         """Plain data from which `restore` makes the same."""
-        return {"launches": self._launches.snapshot()}
+        return {"coincidences": self._coincidences.snapshot(), "launches": self._launches.snapshot()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `snapshot` gave."""
+        self._coincidences.restore(state["coincidences"])
         self._launches.restore(state["launches"])

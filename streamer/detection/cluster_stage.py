@@ -51,7 +51,7 @@ class ClusterStage:
         self._opinion = Opinion()
         self._behaviour = BehaviourTable(settings.likeness, settings.window)
         self._naming = Naming(settings, self._behaviour, self.clusters)
-        self._circumstances = Circumstances(settings, self._members, self.clusters)
+        self._circumstances = Circumstances(settings, self._book, self._members, self.clusters)
         self._search = Search(settings, self._opinion, self._naming, self._circumstances)
         self._claims = Claims(settings, self.clusters)
         self._said: list[Saying] = []

@@ -11,7 +11,7 @@ from streamer.detection.evidence import EvidenceItem, Moves
 from streamer.detection.families import Table
 from streamer.detection.gathering import Gathering
 from streamer.detection.links import Keys, stable_key
-from streamer.detection.probability import beta_binomial_log10
+from streamer.detection.probability import together_log10
 from streamer.detection.profile import Rows
 from streamer.detection.report_parts import partition_of
 from streamer.detection.settings import DAY_S, HOUR_S, DetectionSettings
@@ -130,7 +130,7 @@ class Launches:
             return None
         seen = int(np.isin(could, moved).sum())
         expected = (len(moved) - int(np.isin(left_out, moved).sum()) + 1) / (others + 2)
-        log10_p = beta_binomial_log10(seen, len(could), expected, settings.cause_correlation)
+        log10_p = together_log10(seen, len(could), expected, settings.cause_correlation)
         statement = (
             f"{seen} of {len(could)} accounts moved to {model} within {settings.pivot_s / 3600:g} h of its first "
             f"request; of all others that were active {100 * expected:.0f}% did"

@@ -23,7 +23,9 @@ KINDS = (
 )
 # What few share by chance. A client stack says how one works, not with whom.
 IDENTITY = frozenset({"payment", "device", "address_block"})
-BINDING = IDENTITY | {"system_prompt", TEMPLATE, "signup_cohort"}
+# What is asked, not who asks.
+PROMPTS = frozenset({"system_prompt", TEMPLATE})
+BINDING = IDENTITY | PROMPTS | {"signup_cohort"}
 _BLOCK_PAIRS = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 HOUR_MS = 3_600_000
 TEMPLATE_KEYS = len(_BLOCK_PAIRS)

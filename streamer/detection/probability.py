@@ -76,3 +76,14 @@ def beta_binomial_log10(seen: int, of: int, share: float, correlation: float) ->
     else:
         terms = counts * math.log(share) + (of - counts) * math.log1p(-share)
     return max(FLOOR_LOG10, min(0.0, float(special.logsumexp(ways + terms)) / math.log(10)))
+
+
+def together_log10(seen: int, of: int, share: float, correlation: float) -> float:
+    """Give log10 P(K >= seen) of what may be done each alone or together: whichever makes it more likely.
+
+    Correlated with one another, few more than usual are less likely than of strangers, and many more likely.
+
+    >>> round(together_log10(1, 10, 0.01, 0.3), 2) == round(beta_binomial_log10(1, 10, 0.01, 0.0), 2)
+    True
+    """
+    return max(beta_binomial_log10(seen, of, share, each) for each in {0.0, correlation})

@@ -136,7 +136,7 @@ class Search:
         settings = self._settings.group
         kinds = {link.kind for link in union.links} or {HANDED}
         table = union.table
-        others = self._circumstances.evidence(union)
+        others = self._circumstances.evidence(union, window)
         found = judge(table, union.passing, kinds, settings, self._opinion.weight, others)
         if found is None:
             return None

@@ -14,7 +14,7 @@ from scipy import stats as distributions
 from streamer.detection.evidence import EvidenceItem, Moves
 from streamer.detection.families import Table
 from streamer.detection.launches import MAX_FOLLOWED, Launches, LaunchWatch
-from streamer.detection.probability import beta_binomial_log10
+from streamer.detection.probability import beta_binomial_log10, together_log10
 from streamer.detection.profile import Rows
 from streamer.detection.settings import ReferenceSettings
 from tests.detection.handmade import START_WINDOW, WINDOW_MS, active_of, default_settings, gathered, key_of, rows_of
@@ -130,7 +130,7 @@ def test_a_group_that_moves_when_few_do_is_told_of_with_what_all_others_did() ->
     assert item is not None
     assert item.family == "joint_pivot"
     assert (item.observed, item.expected) == (round(25 / 30, 3), round((60 - 25 + 1) / (970 + 2), 4))
-    assert item.log10_p == beta_binomial_log10(25, 30, 36 / 972, 0.3) < -2
+    assert item.log10_p == together_log10(25, 30, 36 / 972, 0.3) < -2
     assert item.statement.startswith("25 of 30 accounts moved to new within 24 h")
 
 

@@ -49,7 +49,7 @@ class Field:
         self.opinion = Opinion()
         self.clusters = Clusters(SETTINGS.alert, SETTINGS.group.min_accounts)
         table = BehaviourTable(SETTINGS.likeness, SETTINGS.window)
-        circumstances = Circumstances(SETTINGS, MemberTable(), self.clusters)
+        circumstances = Circumstances(SETTINGS, LeadBook(SETTINGS), MemberTable(), self.clusters)
         self.search = Search(SETTINGS, self.opinion, Naming(SETTINGS, table, self.clusters), circumstances)
         self.book = LeadBook(SETTINGS)
         self.members = MemberTable()
