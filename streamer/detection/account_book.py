@@ -13,7 +13,7 @@ from streamer.detection.settings import AccountSettings
 
 HOUR_MS = 3_600_000
 DAY_HOURS = 24
-RECORD_VERSION = 3
+RECORD_VERSION = 4
 CAPABILITIES, LANGUAGES = 16, 8
 ACCOUNT = np.dtype(
     [
@@ -26,6 +26,7 @@ ACCOUNT = np.dtype(
         ("census_day", "<i4"),
         ("told_stretch", "<i4"),
         ("hours", "<u2", (DAY_HOURS,)),
+        ("slots", "u1", (DAY_HOURS,)),
         ("refused", "<u2", (2,)),
         ("refused_day", "<i4"),
         ("session", "<u4"),

@@ -45,6 +45,7 @@ def rows_of(state: Accounts, cut: Segments, end_ms: int, surprise: Floats, creat
     rows["requests_24h"] = total
     rows["refused"] = state["refused"].sum(axis=1, dtype=np.int64)
     rows["active_hours"] = (active.astype(np.int64) << np.arange(DAY_HOURS)).sum(axis=1)
+    rows["slots"] = state["slots"]
     rows["surprise"] = surprise
     rows["languages"] = state["languages"]
     rows["capabilities"] = state["capabilities"]

@@ -12,6 +12,7 @@ from streamer.detection.launches import Launches
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.member_table import MemberTable
 from streamer.detection.settings import DetectionSettings
+from streamer.detection.synchrony import Day, synchrony
 from streamer.detection.union import Union
 
 
@@ -23,16 +24,24 @@ class Circumstances:
         self._clusters = clusters
         self._coincidences = Coincidences(settings, book)
         self._launches = Launches(settings)
+        self._day = Day(settings)
+        self._settings = settings
 
     def learn(self, window: int, reports: Sequence[LeadReport]) -> None:
         """Take in what all partitions tell of a window."""
         accounts = max((report.accounts for report in reports), default=0)
         self._coincidences.learn(window, accounts, self._clusters.of_account)
+        self._day.learn(window, max((report.active for report in reports), default=0))
         self._launches.learn(window, [moves for report in reports for moves in report.moves])
 
     def evidence(self, union: Union, window: int) -> list[EvidenceItem]:
         """Give what can be said of a union at a window; each is common cause, and no trace of control."""
-        found = [self._coincidences.test(union.held, window), self._joint_pivot(union)]
+        rows = union.table.rows
+        found = [
+            self._coincidences.test(union.held, window),
+            self._joint_pivot(union),
+            synchrony(rows, self._day.shape(window), window, self._settings),
+        ]
         return [item for item in found if item is not None]
 
     def _joint_pivot(self, union: Union) -> EvidenceItem | None:
@@ -42,9 +51,14 @@ class Circumstances:
 
     def snapshot(self) -> dict[str, Any]:
         """Plain data from which `restore` makes the same."""
-        return {"coincidences": self._coincidences.snapshot(), "launches": self._launches.snapshot()}
+        return {
+            "coincidences": self._coincidences.snapshot(),
+            "launches": self._launches.snapshot(),
+            "day": self._day.snapshot(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `snapshot` gave."""
         self._coincidences.restore(state["coincidences"])
         self._launches.restore(state["launches"])
+        self._day.restore(state["day"])

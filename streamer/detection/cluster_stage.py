@@ -75,7 +75,7 @@ class ClusterStage:
             return
         if not self._barrier.passed(report.partition, report.window):
             told = report.leads or report.watched.account_ids or report.behaviours.account_ids
-            says = told or report.tests or report.moves or any(report.refused)
+            says = told or report.tests or report.moves or report.active or any(report.refused)
             self._barrier.add(report.window, [report] if says else [])
         if report.last:
             self._barrier.report(report.partition, report.window, idle=report.idle)

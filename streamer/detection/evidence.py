@@ -154,8 +154,9 @@ class Moves(NamedTuple):
 class LeadReport(NamedTuple):
     """All that one link partition has to say of one window; `tests` counts the groups that were judged in it.
 
-    `refused` counts the refused requests of the whole population with and without a prompt's hash. What people said
-    comes in reports of no window, which are nobody's progress (`last` is False).
+    `refused` counts the refused requests of the whole population with and without a prompt's hash, `active` its
+    accounts that were active in the window. What people said comes in reports of no window, which are nobody's progress
+    (`last` is False).
     """
 
     partition: int
@@ -172,3 +173,4 @@ class LeadReport(NamedTuple):
     sayings: list[Saying] = []  # noqa: RUF012
     behaviours: Behaviours = Behaviours([], b"")
     moves: list[Moves] = []  # noqa: RUF012
+    active: int = 0

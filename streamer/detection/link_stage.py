@@ -139,6 +139,7 @@ class LinkStage:
             reference.accounts,
             behaviours=self._behaviours(gathered),
             moves=self._launches.see(gathered, window, ready=reference.ready),
+            active=len(gathered.rows),
         )
 
     def _remember(self, gathered: Gathering, keys: set[int], reference: Reference, window: int) -> None:

@@ -30,7 +30,7 @@ def active_from(plain: list[Any]) -> ActiveAccounts:
 def report_from(plain: list[Any]) -> LeadReport:
     """Make a report from its plain form."""
     partition, window, leads, hand_offs, watched, bursts, tests, refused, accounts, idle, last, *rest = plain
-    said, behaves, moves = rest
+    said, behaves, moves, active = rest
     ids, rows, models = watched
     return LeadReport(
         partition,
@@ -47,4 +47,5 @@ def report_from(plain: list[Any]) -> LeadReport:
         [Saying(*saying) for saying in said],
         Behaviours(*behaves),
         [Moves(*found) for found in moves],
+        active,
     )

@@ -63,6 +63,7 @@ ROW = np.dtype(
         ("requests_24h", "<i4"),
         ("refused", "<i4"),
         ("active_hours", "<u4"),
+        ("slots", "u1", (24,)),
         ("surprise", "<f4"),
         ("model", "<i4"),
         ("languages", "<u4"),
