@@ -75,6 +75,12 @@ def active_slots(rows: Rows, window: int, settings: DetectionSettings) -> npt.ND
     return bits.reshape(len(rows), SLOTS).astype(np.bool_)
 
 
+def latest_slots(rows: Rows, window: int, settings: DetectionSettings) -> npt.NDArray[np.bool_]:
+    """Give the same in the order of time: the last six are those of the hour of the window."""
+    hour = window // settings.window.windows(HOUR_MS / 1000)
+    return np.roll(active_slots(rows, window, settings), -SLOTS_PER_HOUR * ((hour + 1) % DAY_HOURS), axis=1)
+
+
 def synchrony(rows: Rows, shape: Floats | None, window: int, settings: DetectionSettings) -> EvidenceItem | None:
     """Test whether accounts are active together more than their own volume and everybody's day bring.
 
