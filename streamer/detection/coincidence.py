@@ -7,7 +7,7 @@ the past, lagged; those of accounts that were alerted on are left out.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from scipy import special
@@ -34,12 +34,13 @@ class Coincidences:
         self._horizon = settings.window.windows(settings.link.horizon_s)
         self._epochs: dict[int, tuple[int, dict[int, int]]] = {}
 
-    def learn(self, window: int, accounts: int, clustered: Container[int]) -> None:
+    def learn(self, window: int, accounts: int, clustered: Iterable[int]) -> None:
         """Once an epoch, count the accounts on each prompt, of a population of so many."""
         epoch = window // self._per_epoch
         if epoch in self._epochs or not accounts:
             return
-        groups = {frozenset(key for key in tie.keys if key not in clustered) for tie in self._prompts(window)}
+        left_out = frozenset(clustered)
+        groups = {tie.keys - left_out for tie in self._prompts(window)}
         sizes = Counter(len(group) for group in groups if len(group) > 1)
         self._epochs[epoch] = accounts, dict(sorted(sizes.items()))
         for known in [known for known in self._epochs if known < epoch - self._lag - self._memory]:
@@ -78,12 +79,19 @@ class Coincidences:
 
     def _sharing(self, held: Keys, accounts: float, window: int) -> set[int]:
         """Give the accounts on a telling prompt with another to which they are not joined by a hand-off already."""
-        found: set[int] = set()
         oldest = window - self._horizon
+        found: set[int] = set()
+        telling: dict[tuple[int, int], bool] = {}
         for key, count in self._book.overlapping(held).items():
+            if count < 2 or len(found) == len(held):  # noqa: PLR2004 - a pair
+                continue
             tie = self._book.ties[key]
-            of_prompt = count > 1 and tie.lead.link.kind in PROMPTS and tie.window >= oldest
-            if of_prompt and _is_telling(count, len(tie.keys), len(held), accounts):
+            if tie.lead.link.kind not in PROMPTS or tie.window < oldest:
+                continue
+            case = count, len(tie.keys)
+            if case not in telling:
+                telling[case] = _is_telling(*case, len(held), accounts)
+            if telling[case]:
                 on_it = tie.keys & held
                 found.update(a for a in on_it - found if on_it - self._book.partners(frozenset((a,))) - {a})
         return found

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats as distributions
 
 from streamer.detection.account_rows import census
-from streamer.detection.families import CAUSE, Passing, Table, evenness, failover, hand_off, rhythm
+from streamer.detection.families import CAUSE, Passing, Table, capabilities, evenness, failover, hand_off, rhythm
 from streamer.detection.group import Judgement, control, is_accountable, judge, strangers, typicality
 from streamer.detection.member_table import members_of
 from streamer.detection.population import Reference, strata_of
@@ -44,6 +44,7 @@ SPREAD = {
     Feature.GREED: (40, 6, 60),
     Feature.FOLLOW: (8, 3, 16),
     Feature.TONGUES: (60, 12, 120),
+    Feature.FOCUS: (60, 12, 120),
 }
 NOTHING_PASSED = Passing(0, 0.1)
 
@@ -189,6 +190,17 @@ def test_rhythm_is_the_stronger_of_gaps_and_hours(fixed: dict[int, int], words: 
     assert item is not None
     assert item.log10_p < -4
     assert words in item.statement
+
+
+@pytest.mark.parametrize("place, words", [(95, "mixed less"), (20, "mixed more")])
+def test_a_mix_of_capabilities_is_unusual_on_either_side(place: int, words: str) -> None:
+    item = capabilities(table(group(60, fixed={Feature.FOCUS: place})), SETTINGS)
+    assert item is not None
+    assert item.log10_p < -3
+    assert words in item.statement
+    unknown = group(20)
+    unknown["bins"][:, PROFILE.index(Feature.FOCUS)] = MISSING
+    assert capabilities(table(unknown), SETTINGS) is None
 
 
 def test_rhythm_has_nothing_to_say_of_unknown_times() -> None:
