@@ -63,7 +63,7 @@ class Coincidences:
             f"{seen} of {len(held)} accounts that have something else in common sent prompts of a template that "
             f"others of them sent within 24 h and few others did; of as many strangers {100 * chance:.2g}% do"
         )
-        return EvidenceItem("template", statement, round(seen / len(held), 3), round(chance, 5), log10_p)
+        return EvidenceItem("template_coincidence", statement, round(seen / len(held), 3), round(chance, 5), log10_p)
 
     def _known(self, window: int) -> tuple[float, dict[int, float]] | None:
         """Give how many accounts there are, and how many prompts there are that so many of them have, on average."""

@@ -65,7 +65,7 @@ class Identities:
     def _learn(self, said: tuple[Any, ...]) -> int:
         """Read an identity; give where what it says is kept."""
         identity = Identity._make(said[:-1])
-        links = [self._number(link) for link in links_of(identity) if link.kind not in self._disabled]
+        links = [self._number(link) for link in links_of(identity, self._disabled)]
         at = self._known[said] = len(self._known)
         if at == len(self._facts):
             self._facts = np.concatenate((self._facts, np.zeros_like(self._facts)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -20,12 +20,15 @@ KINDS = (
     "system_prompt",
     TEMPLATE,
     "signup_cohort",
+    "network",
+    "mail_domain",
+    "tools",
 )
 # What few share by chance. A client stack says how one works, not with whom.
 IDENTITY = frozenset({"payment", "device", "address_block"})
 # What is asked, not who asks.
 PROMPTS = frozenset({"system_prompt", TEMPLATE})
-BINDING = IDENTITY | PROMPTS | {"signup_cohort"}
+BINDING = IDENTITY | PROMPTS | {"signup_cohort", "network", "mail_domain", "tools"}
 _BLOCK_PAIRS = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 HOUR_MS = 3_600_000
 TEMPLATE_KEYS = len(_BLOCK_PAIRS)
@@ -49,6 +52,9 @@ class Identity(NamedTuple):
     account_created_ms: int | None = None
     plan: str | None = None
     organization_id: str | None = None
+    asn: int | None = None
+    country: str | None = None
+    tools_hash: str | None = None
 
 
 class Link(NamedTuple):
@@ -87,8 +93,8 @@ def address_block(address: str) -> str | None:
     return f"{type(parsed)(network)}/{bits}"
 
 
-def links_of(identity: Identity) -> list[Link]:
-    """Give the links of an identity; what is absent binds nobody."""
+def links_of(identity: Identity, without: Container[str] = ()) -> list[Link]:
+    """Give the links of an identity, without some kinds; what is absent binds nobody."""
     values: list[tuple[str, str]] = []
     if identity.payment_fingerprint:
         values.append(("payment", identity.payment_fingerprint))
@@ -103,7 +109,15 @@ def links_of(identity: Identity) -> list[Link]:
     if identity.account_created_ms is not None:
         hour = identity.account_created_ms // HOUR_MS
         values.append(("signup_cohort", f"{hour}|{identity.email_domain or '-'}|{identity.plan or '-'}"))
-    return [Link(stable_key(kind, value), kind, value) for kind, value in values]
+    if identity.asn is not None and (identity.country or identity.user_agent or identity.tls_fingerprint):
+        # Many have each of them; few have all.
+        parts = (f"AS{identity.asn}", identity.country, identity.user_agent, identity.tls_fingerprint)
+        values.append(("network", " | ".join(part or "-" for part in parts)))
+    if identity.email_domain:
+        values.append(("mail_domain", identity.email_domain))
+    if identity.tools_hash:
+        values.append(("tools", identity.tools_hash))
+    return [Link(stable_key(kind, value), kind, value) for kind, value in values if kind not in without]
 
 
 def template_keys(simhashes: Sequence[int] | Keys) -> Keys:

@@ -99,6 +99,9 @@ class OpenWindow:
             request.account_created_ms,
             request.plan,
             request.organization_id,
+            request.asn,
+            request.country,
+            request.tools_hash,
             request.model,
         )
         add_account, add_time, add_output, add_input, add_limit, add_identity, add_prompt, add_session, add_marks = (

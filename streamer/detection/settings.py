@@ -76,7 +76,7 @@ class LinkSettings:
     tie_accounts: int = 60
     prompt_slots: int = 16_384
     watch_s: int = 3 * DAY_S
-    disabled_kinds: tuple[str, ...] = ()
+    disabled_kinds: tuple[str, ...] = ("network", "mail_domain", "tools")
 
 
 @dataclass(frozen=True, slots=True)

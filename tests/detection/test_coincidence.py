@@ -65,7 +65,7 @@ def test_a_group_on_a_prompt_that_few_others_have_is_told_of(kind: str) -> None:
     world.tie([*driven[:24], "p1"], "one", kind=kind)
     item = world.test(driven)
     assert item is not None
-    assert (item.family, item.observed) == ("template", 0.8)
+    assert (item.family, item.observed) == ("template_coincidence", 0.8)
     assert item.log10_p < -3
     assert item.expected < 0.05
     assert item.statement.startswith("24 of 30 accounts")
