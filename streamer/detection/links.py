@@ -109,15 +109,20 @@ def links_of(identity: Identity, without: Container[str] = ()) -> list[Link]:
     if identity.account_created_ms is not None:
         hour = identity.account_created_ms // HOUR_MS
         values.append(("signup_cohort", f"{hour}|{identity.email_domain or '-'}|{identity.plan or '-'}"))
-    if identity.asn is not None and (identity.country or identity.user_agent or identity.tls_fingerprint):
-        # Many have each of them; few have all.
-        parts = (f"AS{identity.asn}", identity.country, identity.user_agent, identity.tls_fingerprint)
-        values.append(("network", " | ".join(part or "-" for part in parts)))
+    if "network" not in without and (network := _network(identity)):
+        values.append(("network", network))
     if identity.email_domain:
         values.append(("mail_domain", identity.email_domain))
     if identity.tools_hash:
         values.append(("tools", identity.tools_hash))
     return [Link(stable_key(kind, value), kind, value) for kind, value in values if kind not in without]
+
+
+def _network(identity: Identity) -> str | None:
+    """Give network, country and client together: many have each of them, few have all."""
+    parts = (identity.country, identity.user_agent, identity.tls_fingerprint)
+    known = identity.asn is not None and any(parts)
+    return " | ".join((f"AS{identity.asn}", *(part or "-" for part in parts))) if known else None
 
 
 def template_keys(simhashes: Sequence[int] | Keys) -> Keys:
