@@ -15,6 +15,7 @@ import numpy as np
 from streamer.detection.evidence import EvidenceItem
 from streamer.detection.families import CAUSE, Column, Passing, Table, evenness, failover, hand_off, rhythm
 from streamer.detection.probability import fisher
+from streamer.detection.profile import PROFILE, Feature
 from streamer.detection.settings import GroupSettings
 
 MIN_FAMILIES = 2
@@ -23,6 +24,8 @@ PLACE_ADDRESS, PLACE_PAYMENT = 1, 2
 SEVERAL = 3
 FORMED_BY = {"signup_cohort": "newness"}
 TYPICAL_DEVIATIONS = 3.5
+# What one asks for changes from day to day, also where one hand deals it out: it would tell its accounts apart.
+_TYPICAL = tuple(place for place, feature in enumerate(PROFILE) if feature != Feature.FOCUS)
 
 
 class Judgement(NamedTuple):
@@ -115,7 +118,8 @@ def typicality(table: Table, of: Table | None = None) -> Column:
     the population's. Nobody is typical of whom nothing is known.
     """
     far = np.zeros(len(table))
-    for values, standard in zip(table.scores.T, (of or table).scores.T, strict=True):
+    for feature in _TYPICAL:
+        values, standard = table.scores[:, feature], (of or table).scores[:, feature]
         known = np.sort(standard[~np.isnan(standard)])
         if len(known) and 2 * len(known) >= len(standard):
             median = known[len(known) // 2]
