@@ -7,7 +7,8 @@ that were tested; its evidence lists those that speak.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+import math
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -88,7 +89,7 @@ def judge(
     link_kinds: Collection[str],
     settings: GroupSettings,
     weight: Callable[[str], float] = _as_it_is,
-    others: Iterable[EvidenceItem] = (),
+    others: Sequence[EvidenceItem] = (),
 ) -> Judgement | None:
     """Test a group by all families; None where it is too small, or one organization answers for it.
 
@@ -106,8 +107,21 @@ def judge(
         return None
     speaking = sorted((i for i in tested if i.log10_p <= settings.family_log10_p), key=lambda i: i.log10_p)
     controlled = any(_is_control(item, settings) for item in speaking)
-    log10_p = fisher([weight(item.family) * item.log10_p for item in tested])
+    log10_p = _combined(tested, {item.family for item in others}, weight)
     return Judgement(speaking, log10_p, controlled and len(speaking) >= MIN_FAMILIES)
+
+
+def _combined(tested: Sequence[EvidenceItem], confirming: Collection[str], weight: Callable[[str], float]) -> float:
+    """Give the probability of all families, or of those that need only the accounts: the less, and both were looked at.
+
+    What confirms where it can should not weaken what it says nothing about.
+    """
+    every = [(item.family, weight(item.family) * item.log10_p) for item in tested]
+    without = [log10_p for family, log10_p in every if family not in confirming]
+    log10_p = fisher([log10_p for _, log10_p in every])
+    if not without or len(without) == len(every):
+        return log10_p
+    return min(0.0, min(log10_p, fisher(without)) + math.log10(2))
 
 
 def typicality(table: Table, of: Table | None = None) -> Column:
