@@ -12,6 +12,9 @@ KINDS = {
     "system_prompt": "system prompt",
     "template": "prompt template",
     "signup_cohort": "hour of sign-up",
+    "network": "network and client",
+    "mail_domain": "mail domain",
+    "tools": "set of tools",
     "behaviour": "behaviour",
     "handoff": "hand-off",
 }

@@ -26,6 +26,7 @@ ACCOUNT = np.dtype(
         ("census_day", "<i4"),
         ("told_stretch", "<i4"),
         ("hours", "<u2", (DAY_HOURS,)),
+        ("slots", "u1", (DAY_HOURS,)),
         ("refused", "<u2", (2,)),
         ("refused_day", "<i4"),
         ("session", "<u4"),

@@ -16,6 +16,7 @@ DAY_MS = 86_400_000
 HABIT_HALF_LIFE_S = DAY_S
 MIX_HALF_LIFE_S = 3 * DAY_S
 LOG_STEPS = 256
+SLOT_MS, SLOTS_PER_HOUR = 600_000, 6
 PRIOR_REQUESTS, PRIOR_WEIGHT = 3.0, 5.0
 MAX_SURPRISE = 300.0
 MIN_SURPRISING = 10
@@ -237,14 +238,19 @@ def _origins(state: Accounts, cut: Segments, origins: Origins) -> None:
 
 
 def _hours(state: Accounts, cut: Segments, window_start_ms: int) -> None:
-    """Count the requests of the hour, and clear what is older than a day; a window lies within one hour."""
+    """Count the requests of the hour, mark its ten minutes, and clear what is older than a day.
+
+    A window lies within one hour.
+    """
     hour = window_start_ms // HOUR_MS
     passed = hour - state["hour"]
     places = (np.arange(DAY_HOURS)[np.newaxis, :] - state["hour"][:, np.newaxis] - 1) % DAY_HOURS
     hours = np.where(places < passed[:, np.newaxis], 0, state["hours"])
     slot = hour % DAY_HOURS
     hours[:, slot] = np.minimum(0xFFFF, hours[:, slot].astype(np.int64) + cut.counts)
-    state["hours"] = hours
+    slots = np.where(places < passed[:, np.newaxis], 0, state["slots"])
+    slots[:, slot] |= cut.bits(cut.seen.time_ms // SLOT_MS % SLOTS_PER_HOUR).astype(np.uint8)
+    state["hours"], state["slots"] = hours, slots
     state["hour"] = hour
 
 

@@ -26,6 +26,7 @@ _FEATURES = np.array(PROFILE)
 _ARE_HABITS = np.isin(_FEATURES, HABITS)
 MIN_GAPS = 4.0
 MIN_CONVERSED = 3.0
+MIN_CAPABLE = 3.0
 MIN_REQUESTS_FOR_HOURS = 3
 
 
@@ -45,6 +46,7 @@ def rows_of(state: Accounts, cut: Segments, end_ms: int, surprise: Floats, creat
     rows["requests_24h"] = total
     rows["refused"] = state["refused"].sum(axis=1, dtype=np.int64)
     rows["active_hours"] = (active.astype(np.int64) << np.arange(DAY_HOURS)).sum(axis=1)
+    rows["slots"] = state["slots"]
     rows["surprise"] = surprise
     rows["languages"] = state["languages"]
     rows["capabilities"] = state["capabilities"]
@@ -60,6 +62,7 @@ def rows_of(state: Accounts, cut: Segments, end_ms: int, surprise: Floats, creat
         (Feature.INPUT, _where(state["input"][:, N] > 0, 4 * state["input"][:, MEAN])),
         (Feature.GREED, _where(state["greed"][:, N] > 0, 4 * state["greed"][:, MEAN])),
         (Feature.FOLLOW, _where(state["follow"][:, N] >= MIN_CONVERSED, np.rint(16 * state["follow"][:, MEAN]))),
+        (Feature.FOCUS, _focus(state["capability_mix"])),
         (Feature.TONGUES, _where(state["languages"] > 0, np.bitwise_count(state["languages"]))),
     ):
         rows["bins"][:, PROFILE.index(feature)] = np.minimum(values, BINS - 1)
@@ -69,6 +72,13 @@ def rows_of(state: Accounts, cut: Segments, end_ms: int, surprise: Floats, creat
 def _where(known: Ints, values: Ints) -> Ints:
     # Widened first: MISSING put among small unsigned numbers would be one of them.
     return np.where(known, values.astype(np.int64), MISSING)
+
+
+def _focus(mix: Floats) -> Ints:
+    """Give the chance, in sixteenths, that two requests of an account ask for one capability (Simpson 1949)."""
+    total = mix.sum(axis=1, dtype=np.float64)
+    alike = (mix.astype(np.float64) ** 2).sum(axis=1) / np.maximum(total, 1.0) ** 2
+    return _where(total >= MIN_CAPABLE, np.rint(16 * alike))
 
 
 def _variance(held: Floats) -> Floats:

@@ -23,7 +23,7 @@ from streamer.detection.settings import DetectionSettings
 from streamer.detection.window import EventClock
 
 NEVER_MS = 1 << 62
-FORMAT = 3
+FORMAT = 4
 # Beyond so many identities a new window begins a new roll; the old one goes with the last window that has it.
 MAX_ROLL = 16_384
 # Fewer requests are not worth being looked at together.
@@ -224,12 +224,12 @@ class AccountStage:
         self.first_ms = min(self.first_ms, int(cut.first_ms.min()))
         slots = self._book.open(account_ids, cut.first_ms, start_ms)
         state = self._book.rows.take(slots)
-        odd = surprise(state, cut.counts)
+        odd, before_ms = surprise(state, cut.counts), state["last_ms"].copy()
         who = self._identities.of(seen)
         learn(state, cut, who.origins, start_ms, self.settings.account)
         rows = rows_of(state, cut, end_ms, odd, who.created_ms)
         rows["stratum"], rows["organization"], rows["place"] = who.stratum, who.organization, who.place
-        rows["model"] = who.model
+        rows["before_ms"], rows["model"] = before_ms, who.model
         day = (end_ms - 1) // DAY_MS
         daily = day > state["census_day"]
         state["census_day"] = np.maximum(day, state["census_day"])

@@ -7,6 +7,7 @@ from typing import Any
 
 from streamer.detection.alerts import AlertBook
 from streamer.detection.behaviour_table import BehaviourTable
+from streamer.detection.circumstances import Circumstances
 from streamer.detection.claims import Claims
 from streamer.detection.cluster import Cluster, ClusterAccount, Suspect, suspect_of
 from streamer.detection.clusters import Clusters
@@ -28,7 +29,7 @@ from streamer.detection.union import Grower
 from streamer.detection.verdict import severity_of
 from streamer.detection.window import Barrier
 
-FORMAT = 3
+FORMAT = 4
 DOUBT_EVERY_S = 6 * HOUR_S
 SWEEP_S = 6 * HOUR_S
 CONFIRM, DISMISS = "confirm", "dismiss"
@@ -51,7 +52,8 @@ class ClusterStage:
         self._opinion = Opinion()
         self._behaviour = BehaviourTable(settings.likeness, settings.window)
         self._naming = Naming(settings, self._behaviour, self.clusters)
-        self._search = Search(settings, self._opinion, self._naming)
+        self._circumstances = Circumstances(settings, self._book, self._members, self.clusters)
+        self._search = Search(settings, self._opinion, self._naming, self._circumstances)
         self._claims = Claims(settings, self.clusters)
         self._early = EarlyAlarms(settings, self.clusters, self._claims, self.alerts, self._book)
         self._said: list[Saying] = []
@@ -78,7 +80,7 @@ class ClusterStage:
             self._early.hold(report.window, report.early)
         elif not repeated:
             told = report.leads or report.watched.account_ids or report.behaviours.account_ids
-            says = told or report.tests or any(report.refused)
+            says = told or report.tests or report.moves or report.active or any(report.refused)
             self._barrier.add(report.window, [report] if says else [])
         if report.last:
             self._barrier.report(report.partition, report.window, idle=report.idle)
@@ -122,6 +124,7 @@ class ClusterStage:
         for lead in leads:
             self._book.add(lead, window)
         hand_offs = self._take_hand_offs(window, reports)
+        self._circumstances.learn(window, reports)
         self._book.forget(window)
         self._forget_accounts(window)
         grower = Grower(self.settings, self._book, self._members, self._rate, window)
@@ -274,6 +277,7 @@ class ClusterStage:
             **self._claims.snapshot(),
             "opinion": self._opinion.snapshot(),
             "said": [list(saying) for saying in self._said],
+            "circumstances": self._circumstances.snapshot(),
             "looked": sorted(self._search.looked.items()),
             "clusters": self.clusters.snapshot(),
             "limits": self.limits.snapshot(),
@@ -295,6 +299,7 @@ class ClusterStage:
         self._claims.restore(state)
         self._opinion.restore(state["opinion"])
         self._said = [Saying(*saying) for saying in state["said"]]
+        self._circumstances.restore(state["circumstances"])
         self._search.looked = dict(state["looked"])
         self.clusters.restore(state["clusters"])
         self.limits.restore(state["limits"])

@@ -159,11 +159,29 @@ class Saying(NamedTuple):
     reason: str
 
 
+class Moves(NamedTuple):
+    """Who moved in a window to a model that was new to everybody in window `since`.
+
+    Only accounts that were there before it count: `active` of them were so for the first time since, and those whose
+    keys `moved` has used it for the first time.
+    """
+
+    model: str
+    since: int
+    active: int
+    moved: bytes
+
+    def keys(self) -> Keys:
+        """Give the keys of the accounts that moved."""
+        return np.frombuffer(self.moved, dtype=np.uint64)
+
+
 class LeadReport(NamedTuple):
     """All that one link partition has to say of one window; `tests` counts the groups that were judged in it.
 
-    `refused` counts the refused requests of the whole population with and without a prompt's hash. What people said
-    comes in reports of no window, which are nobody's progress (`last` is False); what is `early` likewise.
+    `refused` counts the refused requests of the whole population with and without a prompt's hash, `active` its
+    accounts that were active in the window. What people said comes in reports of no window, which are nobody's progress
+    (`last` is False); what is `early` likewise.
     """
 
     partition: int
@@ -180,3 +198,5 @@ class LeadReport(NamedTuple):
     sayings: list[Saying] = []  # noqa: RUF012
     behaviours: Behaviours = Behaviours([], b"")
     early: list[EarlyBurst] = []  # noqa: RUF012
+    moves: list[Moves] = []  # noqa: RUF012
+    active: int = 0

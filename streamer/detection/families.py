@@ -136,6 +136,7 @@ def failover(passing: Passing, hand_off_s: int) -> EvidenceItem | None:
     return EvidenceItem("failover", statement, round(middle_s, 2), hand_off_s / 2, log10_p)
 
 
+_MIXES = ((1, "capabilities are mixed less than those of"), (-1, "capabilities are mixed more than those of"))
 Test = Callable[[Table, GroupSettings], EvidenceItem | None]
 
 
@@ -152,10 +153,23 @@ def _cause(feature: int, family: str, sign: int, words: str) -> Test:
     return test
 
 
+def capabilities(table: Table, settings: GroupSettings) -> EvidenceItem | None:
+    """Test whether the mix of capabilities is unusual: the stronger of narrow (one task) and broad (a work list)."""
+    values = table.column(Feature.FOCUS)
+    if len(values) < settings.min_accounts:
+        return None
+    sides = [(*_mean_test(sign * values, settings.cause_correlation), words) for sign, words in _MIXES]
+    mean, log10_p, words = min(sides, key=lambda side: side[1])
+    share = 100 * float(special.ndtr(mean))
+    statement = f"{words} {share:.0f}% of accounts with as many requests, on average over the group"
+    return EvidenceItem("capabilities", statement, round(mean, 3), 0.0, min(0.0, log10_p + math.log10(len(sides))))
+
+
 CAUSE: dict[str, Test] = {
     "volume": _cause(Feature.VOLUME, "volume", 1, "more requests than"),
     "output": _cause(Feature.OUTPUT, "output", 1, "longer answers than"),
     "newness": _cause(Feature.AGE, "newness", -1, "newer than"),
     "no_follow_up": _cause(Feature.FOLLOW, "no_follow_up", -1, "fewer follow-up turns than"),
+    "capabilities": capabilities,
     "many_languages": _cause(Feature.TONGUES, "many_languages", 1, "more languages than"),
 }

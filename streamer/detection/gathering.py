@@ -37,6 +37,7 @@ class Gathering:
         self.models = [
             models[at][number] for at, number in zip(first.tolist(), self.rows["model"].tolist(), strict=True)
         ]
+        self.model_names = {name for part in parts for names in part.models for name in names}
         self.account_keys: Keys = keys
         self._links = [link for part in parts for link in part.links]
         begin = np.cumsum([0, *(len(part.account_ids) for part in parts)])

@@ -7,7 +7,7 @@ that were tested; its evidence lists those that speak.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from streamer.detection.evidence import EvidenceItem
 from streamer.detection.families import CAUSE, Column, Passing, Table, evenness, failover, hand_off, rhythm
 from streamer.detection.links import PROMPTS
 from streamer.detection.probability import fisher
+from streamer.detection.profile import PROFILE, Feature
 from streamer.detection.settings import GroupSettings
 
 MIN_FAMILIES = 2
@@ -23,8 +24,11 @@ PASSING = ("hand_off", "failover")
 PLACE_ADDRESS, PLACE_PAYMENT = 1, 2
 SEVERAL = 3
 ONCE = 1
+CONFIRMING = frozenset(("joint_pivot", "template_coincidence", "synchrony", "displaced_volume", "capabilities"))
 FORMED_BY = {"signup_cohort": "newness"}
 TYPICAL_DEVIATIONS = 3.5
+# What one asks for changes from day to day, also where one hand deals it out: it would tell its accounts apart.
+_TYPICAL = tuple(place for place, feature in enumerate(PROFILE) if feature != Feature.FOCUS)
 
 
 class Judgement(NamedTuple):
@@ -97,24 +101,35 @@ def judge(
     link_kinds: Collection[str],
     settings: GroupSettings,
     weight: Callable[[str], float] = _as_it_is,
+    others: Sequence[EvidenceItem] = (),
 ) -> Judgement | None:
     """Test a group by all families; None where it is too small, or one organization answers for it.
 
-    `weight` says how much a family counts in the probability of all together.
+    `weight` says how much a family counts in the probability of all together; `others` are findings of families that
+    need to know more than the accounts.
     """
     if len(table) < enough(passing, settings) or is_accountable(table, settings):
         return None
     formed = {FORMED_BY.get(kind) for kind in link_kinds} if len(link_kinds) == 1 else set()
     of_control = [evenness(table, settings), hand_off(passing), failover(passing, settings.hand_off_s)]
     of_cause = [test(table, settings) for family, test in {"rhythm": rhythm, **CAUSE}.items() if family not in formed]
-    tested = [i for i in (*of_control, *of_cause) if i is not None and i.family not in settings.disabled_families]
+    found = (*of_control, *of_cause, *others)
+    tested = [item for item in found if item is not None and item.family not in settings.disabled_families]
     if not tested:
         return None
     speaking = sorted((i for i in tested if i.log10_p <= settings.record_log10_p), key=lambda i: i.log10_p)
     clear = [item for item in speaking if item.log10_p <= settings.family_log10_p]
     controlled = any(_is_control(item, passing, link_kinds, settings) for item in clear)
-    log10_p = fisher([weight(item.family) * item.log10_p for item in tested])
+    log10_p = _combined(tested, weight)
     return Judgement(speaking, log10_p, controlled and len(clear) >= MIN_FAMILIES)
+
+
+def _combined(tested: Sequence[EvidenceItem], weight: Callable[[str], float]) -> float:
+    """Give the probability of all families, or of those that do not only confirm: silence weakens nothing."""
+    every = [(item.family, weight(item.family) * item.log10_p) for item in tested]
+    without = [log10_p for family, log10_p in every if family not in CONFIRMING]
+    of_all = fisher([log10_p for _, log10_p in every])
+    return min(of_all, fisher(without)) if without else of_all
 
 
 def typicality(table: Table, of: Table | None = None) -> Column:
@@ -125,7 +140,8 @@ def typicality(table: Table, of: Table | None = None) -> Column:
     the population's. Nobody is typical of whom nothing is known.
     """
     far = np.zeros(len(table))
-    for values, standard in zip(table.scores.T, (of or table).scores.T, strict=True):
+    for feature in _TYPICAL:
+        values, standard = table.scores[:, feature], (of or table).scores[:, feature]
         known = np.sort(standard[~np.isnan(standard)])
         if len(known) and 2 * len(known) >= len(standard):
             median = known[len(known) // 2]

@@ -83,7 +83,7 @@ class Facts:
     def _facts(self, said: tuple[Any, ...]) -> tuple[Any, ...]:
         """Read one identity; in the order of the columns."""
         identity = Identity._make(said[:-1])
-        links = [self._number(kind, value) for kind, value in shared_values(identity) if kind not in self._disabled]
+        links = [self._number(kind, value) for kind, value in shared_values(identity, self._disabled)]
         return (
             self.other_stratum if identity.plan is None else self._strata.get(identity.plan, self.other_stratum),
             self._key("organization", identity.organization_id),

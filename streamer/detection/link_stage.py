@@ -23,6 +23,7 @@ from streamer.detection.families import Table
 from streamer.detection.gathering import Gathering
 from streamer.detection.group import control
 from streamer.detection.hand_offs import HandOffs
+from streamer.detection.launches import LaunchWatch
 from streamer.detection.link_index import Group, LinkIndex
 from streamer.detection.links import BINDING, TEMPLATE
 from streamer.detection.member_table import MemberTable, Slots, members_of
@@ -33,7 +34,7 @@ from streamer.detection.report_parts import partition_of
 from streamer.detection.settings import HOUR_S, DetectionSettings
 from streamer.detection.window import Barrier
 
-FORMAT = 3
+FORMAT = 4
 SWEEP_S = 6 * HOUR_S
 _REFUSED = ((POOLED * Feature.COUNT + Feature.REFUSED) * BUCKETS) * BINS
 
@@ -52,6 +53,7 @@ class LinkStage:
         self._index = LinkIndex(settings, partition, partitions)
         self._hand_offs = HandOffs(settings, partition, partitions)
         self._bursts = Bursts(settings, partition, partitions)
+        self._launches = LaunchWatch(settings, partition, partitions)
         self._members = MemberTable()
         self._watched: dict[int, int] = {}
         self._barrier: Barrier[ActiveAccounts] = Barrier(sources)
@@ -148,6 +150,8 @@ class LinkStage:
             refused,
             reference.accounts,
             behaviours=self._behaviours(gathered),
+            moves=self._launches.see(gathered, window, ready=reference.ready),
+            active=len(gathered.rows),
         )
 
     def _remember(self, gathered: Gathering, keys: set[int], reference: Reference, window: int) -> None:
@@ -233,6 +237,7 @@ class LinkStage:
             "population": self._population.snapshot(),
             "index": self._index.snapshot(),
             "hand_offs": self._hand_offs.snapshot(),
+            "launches": self._launches.snapshot(),
             "members": self._members.snapshot(),
             "watched": sorted(self._watched.items()),
             "bursts": self._bursts.snapshot(),
@@ -250,6 +255,7 @@ class LinkStage:
         self._population.restore(state["population"])
         self._index.restore(state["index"])
         self._hand_offs.restore(state["hand_offs"])
+        self._launches.restore(state["launches"])
         self._members.restore(state["members"])
         self._watched = dict(state["watched"])
         self._bursts.restore(state.get("bursts", ([], [])))

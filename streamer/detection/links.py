@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
@@ -21,11 +21,15 @@ KINDS = (
     "system_prompt",
     TEMPLATE,
     "signup_cohort",
+    "network",
+    "mail_domain",
+    "tools",
 )
 # What few share by chance. A client stack says how one works, not with whom.
 IDENTITY = frozenset({"payment", "device", "address_block"})
+# What is asked, not who asks.
 PROMPTS = frozenset({"system_prompt", TEMPLATE})
-BINDING = IDENTITY | PROMPTS | {"signup_cohort"}
+BINDING = IDENTITY | PROMPTS | {"signup_cohort", "network", "mail_domain", "tools"}
 _BLOCK_PAIRS = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 HOUR_MS = 3_600_000
 TEMPLATE_KEYS = len(_BLOCK_PAIRS)
@@ -49,6 +53,9 @@ class Identity(NamedTuple):
     account_created_ms: int | None = None
     plan: str | None = None
     organization_id: str | None = None
+    asn: int | None = None
+    country: str | None = None
+    tools_hash: str | None = None
 
 
 class Link(NamedTuple):
@@ -88,13 +95,13 @@ def address_block(address: str) -> str | None:
     return f"{type(parsed)(network)}/{bits}"
 
 
-def links_of(identity: Identity) -> list[Link]:
-    """Give the links of an identity; what is absent binds nobody."""
-    return [Link(stable_key(kind, value), kind, value) for kind, value in shared_values(identity)]
+def links_of(identity: Identity, without: Container[str] = ()) -> list[Link]:
+    """Give the links of an identity, without some kinds; what is absent binds nobody."""
+    return [Link(stable_key(kind, value), kind, value) for kind, value in shared_values(identity, without)]
 
 
-def shared_values(identity: Identity) -> list[tuple[str, str]]:
-    """Give what of an identity accounts may share, as (kind, value)."""
+def shared_values(identity: Identity, without: Container[str] = ()) -> list[tuple[str, str]]:
+    """Give what of an identity accounts may share, as (kind, value), without some kinds."""
     values: list[tuple[str, str]] = []
     if identity.payment_fingerprint:
         values.append(("payment", identity.payment_fingerprint))
@@ -109,7 +116,20 @@ def shared_values(identity: Identity) -> list[tuple[str, str]]:
     if identity.account_created_ms is not None:
         hour = identity.account_created_ms // HOUR_MS
         values.append(("signup_cohort", f"{hour}|{identity.email_domain or '-'}|{identity.plan or '-'}"))
-    return values
+    if "network" not in without and (network := _network(identity)):
+        values.append(("network", network))
+    if identity.email_domain:
+        values.append(("mail_domain", identity.email_domain))
+    if identity.tools_hash:
+        values.append(("tools", identity.tools_hash))
+    return [told for told in values if told[0] not in without]
+
+
+def _network(identity: Identity) -> str | None:
+    """Give network, country and client together: many have each of them, few have all."""
+    parts = (identity.country, identity.user_agent, identity.tls_fingerprint)
+    known = identity.asn is not None and any(parts)
+    return " | ".join((f"AS{identity.asn}", *(part or "-" for part in parts))) if known else None
 
 
 def template_keys(simhashes: Sequence[int] | Keys) -> Keys:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import accumulate, chain, compress
 from typing import Any
 
@@ -29,6 +29,10 @@ class MemberTable:
     def __len__(self) -> int:
         """Count the accounts."""
         return len(self._slots)
+
+    def __iter__(self) -> Iterator[int]:
+        """Give the key of every account."""
+        return iter(self._slots)
 
     def __contains__(self, key: int) -> bool:
         """Whether an account is known."""

@@ -132,6 +132,9 @@ class OpenWindow:
                 r.account_created_ms,
                 r.plan,
                 r.organization_id,
+                r.asn,
+                r.country,
+                r.tools_hash,
                 r.model,
             )
             for r in requests

@@ -12,6 +12,7 @@ from streamer.detection.evidence import (
     HandOff,
     Lead,
     LeadReport,
+    Moves,
     Saying,
     WatchedAccounts,
 )
@@ -28,10 +29,9 @@ def active_from(plain: list[Any]) -> ActiveAccounts:
 
 def report_from(plain: list[Any]) -> LeadReport:
     """Make a report from its plain form."""
-    # What is early is never held back, and so never here; an older state does not know of it.
-    partition, window, leads, hand_offs, watched, bursts, tests, refused, accounts, idle, last, said, behaves = plain[
-        :13
-    ]
+    partition, window, leads, hand_offs, watched, bursts, tests, refused, accounts, idle, last, *rest = plain
+    # What is early is never held back, and so never here.
+    said, behaves, _early, moves, active = rest
     ids, rows, models = watched
     return LeadReport(
         partition,
@@ -47,4 +47,6 @@ def report_from(plain: list[Any]) -> LeadReport:
         last,
         [Saying(*saying) for saying in said],
         Behaviours(*behaves),
+        moves=[Moves(*found) for found in moves],
+        active=active,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 from scipy import special
 
 FLOOR_LOG10 = -300.0
@@ -56,3 +57,33 @@ def poisson_log10(seen: int, expected: float) -> float:
     if p > TINY:
         return math.log10(p)
     return min(0.0, (seen * math.log(expected) - expected - math.lgamma(seen + 1)) / math.log(10))
+
+
+def beta_binomial_log10(seen: int, of: int, share: float, correlation: float) -> float:
+    """Give log10 P(K >= seen) of `of` that each do a thing with a probability of `share`, correlated with one another.
+
+    >>> round(beta_binomial_log10(2, 2, 0.1, 0.0), 3), round(beta_binomial_log10(2, 2, 0.1, 0.5), 3)
+    (-2.0, -1.26)
+    """
+    if seen <= 0:
+        return 0.0
+    counts = np.arange(seen, of + 1)
+    ways = special.gammaln(of + 1) - special.gammaln(counts + 1) - special.gammaln(of - counts + 1)
+    if correlation > 0:
+        spread = 1 / correlation - 1
+        alone, other = share * spread, (1 - share) * spread
+        terms = special.betaln(counts + alone, of - counts + other) - special.betaln(alone, other)
+    else:
+        terms = counts * math.log(share) + (of - counts) * math.log1p(-share)
+    return max(FLOOR_LOG10, min(0.0, float(special.logsumexp(ways + terms)) / math.log(10)))
+
+
+def together_log10(seen: int, of: int, share: float, correlation: float) -> float:
+    """Give log10 P(K >= seen) of what may be done each alone or together: whichever makes it more likely.
+
+    Correlated with one another, few more than usual are less likely than of strangers, and many more likely.
+
+    >>> round(together_log10(1, 10, 0.01, 0.3), 2) == round(beta_binomial_log10(1, 10, 0.01, 0.0), 2)
+    True
+    """
+    return max(beta_binomial_log10(seen, of, share, each) for each in {0.0, correlation})

@@ -25,10 +25,11 @@ class Feature:
     GREED: Final = 6
     FOLLOW: Final = 7
     TONGUES: Final = 8
-    SURPRISE: Final = 9
-    WINDOW_REQUESTS: Final = 10
-    REFUSED: Final = 11
-    COUNT: Final = 12
+    FOCUS: Final = 9
+    SURPRISE: Final = 10
+    WINDOW_REQUESTS: Final = 11
+    REFUSED: Final = 12
+    COUNT: Final = 13
 
 
 PROFILE = (
@@ -41,9 +42,10 @@ PROFILE = (
     Feature.GREED,
     Feature.FOLLOW,
     Feature.TONGUES,
+    Feature.FOCUS,
 )
 # Compared within accounts that have been seen for as long and ask as much; volume only within the former.
-HABITS = (Feature.HOURS, Feature.RHYTHM, Feature.FOLLOW, Feature.TONGUES)
+HABITS = (Feature.HOURS, Feature.RHYTHM, Feature.FOLLOW, Feature.TONGUES, Feature.FOCUS)
 YOUNG_MS, SETTLED_MS = 2 * 3_600_000, 12 * 3_600_000
 SETTLED = 2
 VOLUMES = 16
@@ -56,12 +58,14 @@ ROW = np.dtype(
         ("organization", "<u8"),
         ("place", "<u8", (3,)),
         ("first_seen_ms", "<i8"),
+        ("before_ms", "<i8"),
         ("total_requests", "<i8"),
         ("total_output_tokens", "<i8"),
         ("requests", "<i4"),
         ("requests_24h", "<i4"),
         ("refused", "<i4"),
         ("active_hours", "<u4"),
+        ("slots", "u1", (24,)),
         ("surprise", "<f4"),
         ("model", "<i4"),
         ("languages", "<u4"),

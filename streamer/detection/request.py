@@ -52,6 +52,12 @@ class Request(Protocol):
     def capability(self) -> str | None: ...
     @property
     def language(self) -> str | None: ...
+    @property
+    def asn(self) -> int | None: ...
+    @property
+    def country(self) -> str | None: ...
+    @property
+    def tools_hash(self) -> str | None: ...
 
 
 class RequestRecord(NamedTuple):
@@ -83,6 +89,9 @@ class RequestRecord(NamedTuple):
     max_tokens: int | None = None
     capability: str | None = None
     language: str | None = None
+    asn: int | None = None
+    country: str | None = None
+    tools_hash: str | None = None
 
 
 def record_of(request: Request) -> RequestRecord:

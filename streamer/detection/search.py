@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from streamer.detection.circumstances import Circumstances
 from streamer.detection.cluster import Suspect
 from streamer.detection.clusters import Clusters
 from streamer.detection.evidence import HandOff, Lead
@@ -39,10 +40,13 @@ class Seed(NamedTuple):
 class Search:
     """Chooses seeds and judges what grows from them; an account that was just looked at rests for an hour."""
 
-    def __init__(self, settings: DetectionSettings, opinion: Opinion, naming: Naming) -> None:
+    def __init__(
+        self, settings: DetectionSettings, opinion: Opinion, naming: Naming, circumstances: Circumstances
+    ) -> None:
         self._group = settings.widened()
         self._opinion = opinion
         self._naming = naming
+        self._circumstances = circumstances
         self._rest_windows = settings.window.windows(REST_S)
         self.looked: dict[int, int] = {}
 
@@ -132,7 +136,8 @@ class Search:
         settings = self._group
         kinds = {link.kind for link in union.links} or {HANDED}
         table = union.table
-        found = judge(table, union.passing, kinds, settings, self._opinion.weight)
+        others = self._circumstances.evidence(union, window)
+        found = judge(table, union.passing, kinds, settings, self._opinion.weight, others)
         if found is None:
             return None
         fit = typicality(table, union.core).tolist()
@@ -141,14 +146,14 @@ class Search:
         loosely = [
             key for key, ties in zip(keys, held, strict=True) if ties < PASSER_SUPPORT and key not in union.banded
         ]
-        others = self._naming.unlike(loosely, frozenset(keys).difference(loosely), window)
+        unlike = self._naming.unlike(loosely, frozenset(keys).difference(loosely), window)
         bystanders = self._naming.bystanders(keys, window)
         # Who has one attribute in common with a union that has more in common is a bystander.
         needed = min(PASSER_SUPPORT, sorted(held)[len(held) // 2])
         candidates = {
             key: round(score, 4)
             for key, score, ties in zip(keys, fit, held, strict=True)
-            if score > 0 and ties >= needed and key not in others and key not in bystanders
+            if score > 0 and ties >= needed and key not in unlike and key not in bystanders
         }
         if len(candidates) < enough(union.passing, settings):
             return None
@@ -162,7 +167,7 @@ class Search:
             doubtful,
             frozenset(keys),
             frozenset(
-                key for key, ties in zip(keys, held, strict=True) if ties >= PASSER_SUPPORT and key not in others
+                key for key, ties in zip(keys, held, strict=True) if ties >= PASSER_SUPPORT and key not in unlike
             ),
             tuple(union.links),
             found.evidence,

@@ -79,7 +79,7 @@ class LinkSettings:
     tie_accounts: int = 60
     prompt_slots: int = 16_384
     watch_s: int = 3 * DAY_S
-    disabled_kinds: tuple[str, ...] = ()
+    disabled_kinds: tuple[str, ...] = ("network", "mail_domain", "tools")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,7 @@ class GroupSettings:
     organization_ratio: float = 0.80
     hand_off_s: int = 120
     hand_off_memory_s: int = 2 * DAY_S
+    pivot_s: int = DAY_S
     tie_overlap: int = 2
     disabled_families: tuple[str, ...] = ()
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from streamer.detection.families import Passing, Table
 from streamer.detection.group import strangers, typicality
 from streamer.detection.lead_book import LeadBook, Tie
-from streamer.detection.links import IDENTITY, Link
+from streamer.detection.links import IDENTITY, PROMPTS, Link
 from streamer.detection.member_table import MemberTable
 from streamer.detection.passing_rate import PassingRate
 from streamer.detection.probability import chi_square_log10
@@ -42,7 +42,7 @@ class Union(NamedTuple):
     `core` holds those that handed a request to another of them, or took one over, where there are enough; `support`
     counts what holds an account in it; `pairs` join those of whom more
     is known than that they have a prompt in common; `banded` are those whom one value
-    binds well enough.
+    binds well enough; `held` are those whom something other than prompts holds in it.
     """
 
     table: Table
@@ -53,6 +53,7 @@ class Union(NamedTuple):
     support: dict[int, int]
     pairs: list[tuple[int, int]]
     banded: frozenset[int]
+    held: frozenset[int] = frozenset()
 
 
 class _Facts(NamedTuple):
@@ -140,7 +141,8 @@ class Grower:
             passing = passing._replace(quickness=tuple(min(1.0, found.after_ms / within_ms) for found in passed))
         support = self._support(state.keys, used)
         pairs, banded = self._pairs(state.keys, used), self._banded(state.keys, used)
-        return Union(table, self._core(state.keys), passing, list(used.values()), trials, support, pairs, banded)
+        held = self._held(state.keys, used)
+        return Union(table, self._core(state.keys), passing, list(used.values()), trials, support, pairs, banded, held)
 
     def _support(self, keys: Keys, used: Iterable[int]) -> dict[int, int]:
         """Count what holds each account in the union: its cards and devices, and the kinds of other ties it has.
@@ -180,6 +182,16 @@ class Grower:
         passers = self._book.passers(keys)
         few = len(together) < self._settings.group.min_accounts
         return not (few and passers and together.isdisjoint(passers))
+
+    def _held(self, keys: Keys, used: Iterable[int]) -> Keys:
+        """Give the accounts that would be in the union without prompts that are alike."""
+        found = set(self._book.passers(keys))
+        for link in used:
+            tie = self._book.ties[link]
+            together = tie.keys & keys
+            if tie.lead.link.kind not in PROMPTS and len(together) > 1:
+                found |= together
+        return frozenset(found)
 
     def _pairs(self, keys: Keys, used: Iterable[int]) -> list[tuple[int, int]]:
         """Give pairs that join all who passed requests to one another, or have an identity in common."""

@@ -14,6 +14,9 @@ LINK_WORDS = {
     "system_prompt": "one system prompt",
     "template": "one prompt template",
     "signup_cohort": "one hour of sign-up",
+    "network": "one network and client",
+    "mail_domain": "one mail domain",
+    "tools": "one set of tools",
 }
 
 

@@ -16,8 +16,8 @@ from streamer.notify.situation import Situation
 
 RANKS = 10
 FAMILIES = (
-    *("burst", "evenness", "hand_off", "many_languages", "newness"),
-    *("no_follow_up", "output", "rhythm", "volume"),
+    *("burst", "capabilities", "displaced_volume", "evenness", "failover", "hand_off", "joint_pivot"),
+    *("many_languages", "newness", "no_follow_up", "output", "rhythm", "synchrony", "template_coincidence", "volume"),
 )
 MAX_FAMILIES = 30
 OTHER = "other"

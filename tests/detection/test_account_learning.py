@@ -31,7 +31,7 @@ from streamer.detection.account_learning import (
 from streamer.detection.account_rows import rows_of
 from streamer.detection.identities import Identities
 from streamer.detection.open_window import OpenWindow, bit_of
-from streamer.detection.profile import BINS, MISSING, SETTLED, Feature
+from streamer.detection.profile import BINS, MISSING, PROFILE, SETTLED, Feature
 from streamer.detection.request import RequestRecord
 from streamer.detection.settings import AccountSettings
 from tests.detection.handmade import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, WINDOW_MS, at, bin_of
@@ -292,7 +292,7 @@ def test_the_largest_counts_of_tokens_fit() -> None:
 def test_what_is_too_little_to_say_is_missing() -> None:
     row = lived(0, 1).row(WINDOW_MS)
     told = (Feature.VOLUME, Feature.AGE)
-    for feature in range(Feature.TONGUES + 1):
+    for feature in PROFILE:
         assert (bin_of(row, feature) == MISSING) == (feature not in told)
     full = lived(
         *(second * 1000 for second in range(5)),
@@ -301,10 +301,22 @@ def test_what_is_too_little_to_say_is_missing() -> None:
         max_tokens=3,
         session_id="s",
         language="en",
+        capability="code",
     ).row(WINDOW_MS)
     assert MISSING not in full["bins"]
     found = [bin_of(full, f) for f in (Feature.OUTPUT, Feature.INPUT, Feature.GREED, Feature.FOLLOW, Feature.TONGUES)]
     assert found == [4 * 3, 4 * 1, 4 * 2, round(16 * 4 / 5), 1]  # log2(1 + 7) in quarters; four of five go on
+
+
+def test_focus_is_how_often_two_requests_ask_for_the_same() -> None:
+    one, two, three = (
+        [at(place * 1000, capability=words[place % len(words)]) for place in range(12)]
+        for words in (["code"], ["code", "chat"], ["code", "chat", "maths", "law"])
+    )
+    for requests, place in ((one, 16), (two, 8), (three, 4)):
+        accounts = Accounts()
+        accounts.take(requests)
+        assert bin_of(accounts.row(HOUR_MS), Feature.FOCUS) == place
 
 
 def test_regular_gaps_make_a_low_rhythm_and_sessions_a_high_one() -> None:

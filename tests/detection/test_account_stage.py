@@ -21,7 +21,7 @@ from streamer.detection.open_window import BY_HASH, BY_SHAPE
 from streamer.detection.population import cell_codes
 from streamer.detection.profile import BINS, BUCKETS, Feature
 from streamer.detection.request import RequestRecord
-from streamer.detection.settings import AccountSettings, DetectionSettings
+from streamer.detection.settings import AccountSettings, DetectionSettings, LinkSettings
 from tests.detection.handmade import (
     DAY_MS,
     ENTERPRISE,
@@ -313,7 +313,7 @@ def test_invented_accounts_cost_a_record_each_and_no_more() -> None:
     stage.drain()
     records = stage.take_changed()
     assert len(records) == 5001
-    assert max(map(len, records.values())) <= 440
+    assert max(map(len, records.values())) <= 470
     assert len(stage._recent) == len(stage._open) == 0
 
 
@@ -491,6 +491,18 @@ def test_kinds_of_link_that_are_disabled_are_not_told() -> None:
     begun(stage)
     stage.observe(at(0, payment_fingerprint="p", device_id="d"))
     assert [link.kind for link in told(stage.drain()[0].active)["a"].links] == ["device"]
+
+
+@pytest.mark.parametrize(
+    "disabled, kinds", [(LinkSettings().disabled_kinds, []), ((), ["mail_domain", "network", "tools"])]
+)
+def test_networks_mail_domains_and_tools_are_told_where_they_are_wanted(
+    disabled: tuple[str, ...], kinds: list[str]
+) -> None:
+    stage = AccountStage(replace(SETTINGS, link=replace(SETTINGS.link, disabled_kinds=disabled)))
+    begun(stage)
+    stage.observe(at(0, asn=64_500, country="DE", email_domain="mail.example", tools_hash="t"))
+    assert sorted(link.kind for link in told(stage.drain()[0].active)["a"].links) == kinds
 
 
 @pytest.mark.parametrize("first", ["few", "many"])

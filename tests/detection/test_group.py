@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy import stats as distributions
 
 from streamer.detection.account_rows import census
-from streamer.detection.families import CAUSE, Passing, Table, evenness, failover, hand_off, rhythm
+from streamer.detection.evidence import EvidenceItem
+from streamer.detection.families import CAUSE, Passing, Table, capabilities, evenness, failover, hand_off, rhythm
 from streamer.detection.group import Judgement, control, is_accountable, judge, strangers, typicality
 from streamer.detection.member_table import members_of
 from streamer.detection.population import Reference, strata_of
@@ -44,6 +45,7 @@ SPREAD = {
     Feature.GREED: (40, 6, 60),
     Feature.FOLLOW: (8, 3, 16),
     Feature.TONGUES: (60, 12, 120),
+    Feature.FOCUS: (60, 12, 120),
 }
 NOTHING_PASSED = Passing(0, 0.1)
 
@@ -189,6 +191,17 @@ def test_rhythm_is_the_stronger_of_gaps_and_hours(fixed: dict[int, int], words: 
     assert item is not None
     assert item.log10_p < -4
     assert words in item.statement
+
+
+@pytest.mark.parametrize("place, words", [(95, "mixed less"), (20, "mixed more")])
+def test_a_mix_of_capabilities_is_unusual_on_either_side(place: int, words: str) -> None:
+    item = capabilities(table(group(60, fixed={Feature.FOCUS: place})), SETTINGS)
+    assert item is not None
+    assert item.log10_p < -3
+    assert words in item.statement
+    unknown = group(20)
+    unknown["bins"][:, PROFILE.index(Feature.FOCUS)] = MISSING
+    assert capabilities(table(unknown), SETTINGS) is None
 
 
 def test_rhythm_has_nothing_to_say_of_unknown_times() -> None:
@@ -367,3 +380,16 @@ def test_accounts_of_one_owner_are_left_out_of_a_group_of_strangers() -> None:
 def test_one_card_at_one_address_answers_for_its_accounts_and_one_card_alone_does_not() -> None:
     assert is_accountable(owned([0] * 10, [(number, 5, 9) for number in range(10)]), SETTINGS)
     assert not is_accountable(owned([0] * 10, [(0, number + 1, 9) for number in range(10)]), SETTINGS)
+
+
+def test_what_others_say_nothing_about_weakens_nothing_but_for_having_looked_twice() -> None:
+    driven = table(group(40, fixed={**EVEN, **REGULAR}))
+
+    def claim(*log10_ps: float) -> float:
+        others = [EvidenceItem(f"other{at}", "", 0.0, 0.0, log10_p) for at, log10_p in enumerate(log10_ps)]
+        found = judge(driven, NOTHING_PASSED, ["payment"], SETTINGS, others=others)
+        assert found is not None
+        return found.log10_p
+
+    assert claim(0.0, 0.0, 0.0) == pytest.approx(claim() + math.log10(2))
+    assert claim(-5.0, -5.0) < claim() - 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,6 +33,9 @@ EVERYTHING = Identity(
     account_created_ms=490_000 * 3_600_000 + 1,
     plan="payg",
     organization_id="org",
+    asn=64_500,
+    country="DE",
+    tools_hash="t1",
 )
 
 
@@ -108,13 +112,16 @@ def test_a_full_identity_has_every_kind_of_link_but_the_template() -> None:
     assert set(found) | {TEMPLATE} == set(KINDS)
     assert found["address_block"] == "192.0.2.0/24"
     assert found["client_stack"] == "client/1 | t13d"
+    assert found["network"] == "AS64500 | DE | client/1 | t13d"
+    assert (found["mail_domain"], found["tools"]) == ("mail.example", "t1")
     assert found["signup_cohort"] == "490000|mail.example|payg"
     assert all(link.key == stable_key(link.kind, link.value) for link in links_of(EVERYTHING))
 
 
 def test_nothing_known_binds_nobody() -> None:
     assert links_of(Identity()) == []
-    assert links_of(Identity(email_domain="mail.example", plan="payg", organization_id="org")) == []
+    assert links_of(Identity(plan="payg", organization_id="org", country="DE", asn=None)) == []
+    assert links_of(Identity(asn=64_500)) == []  # a network alone is a crowd
     assert links_of(Identity(client_ip="unknown", user_agent="", payment_fingerprint="")) == []
 
 
@@ -126,11 +133,27 @@ def test_nothing_known_binds_nobody() -> None:
         ("payment_fingerprint", "payment"),
         ("system_prompt_hash", "system_prompt"),
         ("account_created_ms", "signup_cohort"),
+        ("asn", "network"),
+        ("tools_hash", "tools"),
     ],
 )
 def test_an_absent_field_costs_its_own_link_alone(field: str, kind: str) -> None:
     whole = links_of(EVERYTHING)
     assert links_of(EVERYTHING._replace(**{field: None})) == [link for link in whole if link.kind != kind]
+
+
+@pytest.mark.parametrize("field", ["asn", "country", "user_agent", "tls_fingerprint"])
+def test_a_network_is_told_apart_by_all_it_is_made_of(field: str) -> None:
+    changed: dict[str, Any] = {field: 1 if field == "asn" else "other"}
+    other = EVERYTHING._replace(**changed)
+    one, another = ({link.kind: link.key for link in links_of(each)} for each in (EVERYTHING, other))
+    assert one["network"] != another["network"]
+    assert one["payment"] == another["payment"]
+
+
+def test_kinds_that_are_not_looked_at_are_not_read() -> None:
+    off = {"network", "tools"}
+    assert {link.kind for link in links_of(EVERYTHING, off)} == set(KINDS) - off - {TEMPLATE}
 
 
 def test_half_a_client_stack_is_a_stack_of_its_own() -> None:

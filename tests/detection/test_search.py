@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from streamer.detection.behaviour_table import BehaviourTable
+from streamer.detection.circumstances import Circumstances
 from streamer.detection.cluster import Suspect
 from streamer.detection.clusters import Clusters
 from streamer.detection.evidence import HandOff, Lead
@@ -48,7 +49,8 @@ class Field:
         self.opinion = Opinion()
         self.clusters = Clusters(SETTINGS.alert)
         table = BehaviourTable(SETTINGS.likeness, SETTINGS.window)
-        self.search = Search(SETTINGS, self.opinion, Naming(SETTINGS, table, self.clusters))
+        circumstances = Circumstances(SETTINGS, LeadBook(SETTINGS), MemberTable(), self.clusters)
+        self.search = Search(SETTINGS, self.opinion, Naming(SETTINGS, table, self.clusters), circumstances)
         self.book = LeadBook(SETTINGS)
         self.members = MemberTable()
 

@@ -281,3 +281,15 @@ def test_it_is_the_same_in_whatever_order_the_seed_and_the_ties_come() -> None:
         union = ground.grow(a[::turn], "net-4", kind="address_block")
         found.append((ground.inside(union), values(union), union.trials, union.support, union.passing))
     assert found[0] == found[1]
+
+
+def test_those_whom_prompts_alone_hold_in_it_are_told_apart() -> None:
+    ground = Ground()
+    names = ground.accounts("a", 12)
+    ground.tie(names[:8], "card")
+    ground.tie(names[4:], "words", kind="template")
+    union = ground.grow(names[:8], "card")
+    assert ground.inside(union) == names
+    assert ground.named(union.held) == names[:8]
+    ground.passes(names[10], names[0])
+    assert ground.named(ground.grow(names[:8], "card").held) == [*names[:8], names[10]]

@@ -6,17 +6,19 @@ import json
 from collections.abc import Sequence
 
 from streamer.detection.links import KINDS
+from streamer.detection.settings import LinkSettings
 from streamer.errors import ConfigError
 from tests.benchmarks.worlds.running import Outcome, configuration
 
 Settings = tuple[tuple[str, str], ...]
+OFF = LinkSettings().disabled_kinds
 KEYS = {"family": "group.disabled_families", "link": "link.disabled_kinds"}
 
 
 def switches(found: Sequence[Outcome]) -> list[str]:
-    """Every family that had a part in these outcomes, and every kind of link."""
+    """Every family that had a part in these outcomes, and every kind of link that is not off anyway."""
     families = {family.family for each in found for family in each.evaluation.families}
-    return [f"family:{name}" for name in sorted(families)] + [f"link:{kind}" for kind in KINDS]
+    return [f"family:{name}" for name in sorted(families)] + [f"link:{kind}" for kind in KINDS if kind not in OFF]
 
 
 def full_name(name: str) -> str:
@@ -33,7 +35,8 @@ def full_name(name: str) -> str:
 def without(name: str, settings: Settings) -> Settings:
     """The settings with one family or kind of link switched off."""
     what, _, value = full_name(name).partition(":")
-    return (*settings, (KEYS[what], json.dumps([value])))
+    off = [*OFF, value] if what == "link" else [value]
+    return (*settings, (KEYS[what], json.dumps(off)))
 
 
 def unavailable(settings: Settings) -> str | None:
