@@ -31,6 +31,8 @@ NUMBERS: Final = (
 )
 PARTS_OF_DAY: Final = 6
 WIDTH: Final = CAPABILITIES + LANGUAGES + GAPS + PARTS_OF_DAY + len(NUMBERS)
+# When one asks tells programs from people, but hardly one program from another.
+OF_PROGRAMS: Final = np.r_[: CAPABILITIES + LANGUAGES, WIDTH - len(NUMBERS) : WIDTH]
 # A row is told four times a day, and of accounts that asked often enough to show a habit.
 TOLD_EVERY_MS = 6 * HOUR_S * 1000
 MIN_REQUESTS = 5

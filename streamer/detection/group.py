@@ -27,8 +27,9 @@ ONCE = 1
 CONFIRMING = frozenset(("joint_pivot", "template_coincidence", "synchrony", "displaced_volume", "capabilities"))
 FORMED_BY = {"signup_cohort": "newness"}
 TYPICAL_DEVIATIONS = 3.5
-# What one asks for changes from day to day, also where one hand deals it out: it would tell its accounts apart.
-_TYPICAL = tuple(place for place, feature in enumerate(PROFILE) if feature != Feature.FOCUS)
+# What one asks for, and in how many languages, changes from day to day also where one hand deals it out: it would tell
+# its accounts apart.
+_TYPICAL = tuple(place for place, feature in enumerate(PROFILE) if feature not in (Feature.FOCUS, Feature.TONGUES))
 
 
 class Judgement(NamedTuple):

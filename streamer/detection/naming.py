@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import accumulate, chain
 
+from streamer.detection.behaviour import OF_PROGRAMS
 from streamer.detection.behaviour_table import BehaviourTable
 from streamer.detection.cluster import Cluster, ClusterAccount
 from streamer.detection.clusters import Clusters
@@ -142,7 +143,7 @@ class Naming:
             return []
         every = [frozenset(part) for part in parts]
         known = [self._known(part, window) for part in every]
-        scores = backdrop.scale.scores(self._table.of(list(chain.from_iterable(known))))
+        scores = backdrop.scale.scores(self._table.of(list(chain.from_iterable(known))))[:, OF_PROGRAMS]
         ends = list(accumulate(map(len, known)))
         return [
             Crowd(part, scores[end - len(keys) : end].sum(axis=0), len(keys))
