@@ -153,7 +153,7 @@ class Search:
         candidates = {
             key: round(score, 4)
             for key, score, ties in zip(keys, fit, held, strict=True)
-            if score > 0 and (ties >= needed or key in union.banded) and key not in unlike and key not in bystanders
+            if score > 0 and ties >= needed and key not in unlike and key not in bystanders
         }
         if len(candidates) < enough(union.passing, settings):
             return None
