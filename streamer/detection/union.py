@@ -166,11 +166,13 @@ class Grower:
     def _banded(self, keys: Keys, used: Iterable[int]) -> Keys:
         """Give the accounts that share one value with enough others to be a group without any other tie.
 
-        A card or a device is enough by itself: neighbours do not share it, as they do an address block.
+        A card or a device is enough by itself. An address block never is: neighbours share it, and customers of a VPN.
         """
         found: set[int] = set()
         for link in used:
             tie = self._book.ties[link]
+            if tie.lead.link.kind == "address_block":
+                continue
             together = tie.keys & keys
             owned = tie.lead.link.kind in OWNED and self._holds(together, keys)
             if owned or len(together) >= self._settings.group.min_accounts:
