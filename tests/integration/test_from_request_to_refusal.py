@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(200)]
 
-CAMPAIGN_ENDS_DAY, DAYS = 1.6, 1.8
+CAMPAIGN_ENDS_DAY, DAYS = 1.6, 1.9
 SCENARIO: dict[str, Any] = {
     "start": "2026-03-02",
     "days": DAYS,
