@@ -200,7 +200,7 @@ class ClusterStage:
             if not self._is_worth_saying(claimed):
                 continue
             names = {key: self._members.name(key) for key in claimed.candidates}
-            placed = self.clusters.place(claimed, names, now_ms, self._naming.are_one_kind)
+            placed = self.clusters.place(claimed, names, now_ms, self._naming.are_one_kind, self._naming.are_apart)
             if placed is None:
                 continue
             cluster, _, absorbed = placed

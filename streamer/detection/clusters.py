@@ -10,11 +10,15 @@ from streamer.detection.cluster import Cluster, ClusterAccount, Suspect
 from streamer.detection.links import stable_key
 from streamer.detection.settings import AlertSettings
 
-Alike = Callable[[Iterable[int], Iterable[int], int], bool]
+Comparison = Callable[[Iterable[int], Iterable[int], int], bool]
 
 
 def _as_far_as_is_known(_some: Iterable[int], _others: Iterable[int], _window: int) -> bool:
     return True
+
+
+def _nothing_is_known(_some: Iterable[int], _others: Iterable[int], _window: int) -> bool:
+    return False
 
 
 class Placement(NamedTuple):
@@ -35,17 +39,24 @@ class Clusters:
         self._singles: dict[int, str] = {}
 
     def place(
-        self, suspect: Suspect, names: dict[int, str], now_ms: int, alike: Alike = _as_far_as_is_known
+        self,
+        suspect: Suspect,
+        names: dict[int, str],
+        now_ms: int,
+        alike: Comparison = _as_far_as_is_known,
+        apart: Comparison = _nothing_is_known,
     ) -> Placement | None:
         """Put a suspect where it belongs: into the clusters it overlaps, which become one, or into one of its own.
 
-        Clusters that are not `alike` stay apart.
+        Clusters that are not `alike` stay apart. Of a cluster whose other accounts are clearly `apart` from an alarming
+        suspect, the suspect takes its own with it.
 
         None where it overlaps none enough and is nothing of its own.
         """
         if suspect.kind == "account":
             return self._single(suspect, names, now_ms)
         found = self._of_one_kind(self._overlapping(suspect), suspect, alike)
+        found = [cluster for cluster in found if not self._splits(cluster, suspect, apart)]
         if not found and self._is_nothing_new(suspect):
             return None
         absorbed: list[Cluster] = []
@@ -67,6 +78,14 @@ class Clusters:
         """Give what is known of an account that hammers, None if nothing is."""
         name = self._singles.get(key)
         return None if name is None else self.by_id[name]
+
+    def _splits(self, cluster: Cluster, suspect: Suspect, apart: Comparison) -> bool:
+        """Take from a cluster what it shares with a suspect, if the two are clearly of different kinds."""
+        keys = suspect.keys
+        if not suspect.is_alarming or not apart(keys, cluster.held() - keys, suspect.window):
+            return False
+        self.leave(cluster, [key for key in cluster.accounts if key in keys])
+        return True
 
     def merge(self, cluster: Cluster, other: Cluster) -> None:
         """Put the accounts of another cluster into a cluster; the other is no more."""
@@ -110,7 +129,7 @@ class Clusters:
             found = [self.by_id[max(counts, key=lambda name: (counts[name], name))]]
         return sorted(found, key=Cluster.age)
 
-    def _of_one_kind(self, found: list[Cluster], suspect: Suspect, alike: Alike) -> list[Cluster]:
+    def _of_one_kind(self, found: list[Cluster], suspect: Suspect, alike: Comparison) -> list[Cluster]:
         """Leave out clusters that behave otherwise than the one that has the most of a suspect."""
         if len(found) < 2:  # noqa: PLR2004 - a pair
             return found

@@ -18,6 +18,7 @@ MAX_BACKDROPS = 7
 MIN_KNOWN = 6
 # How much better one middle must explain a few accounts and a cluster, or two clusters (natural logarithm).
 KIN, SAME = 8.0, 10.0
+APART = -10.0
 ALIKE = 3.0
 MIN_COMPARED = 24
 # Of two who are tied, one is believed a member until its behaviour says otherwise by this much (natural logarithm).
@@ -131,6 +132,12 @@ class Naming:
         """Whether two groups behave as one, as far as is known."""
         one, other = self._group(some, window), self._group(others, window)
         return one is None or other is None or not (one.known and other.known) or one_kind(one, other) > 0
+
+    def are_apart(self, some: Iterable[int], others: Iterable[int], window: int) -> bool:
+        """Whether two groups of which enough is known clearly behave as two."""
+        one, other = self._group(some, window), self._group(others, window)
+        known = one is not None and other is not None and _is_well_known(one) and _is_well_known(other)
+        return bool(known and one_kind(one, other) <= APART)  # type: ignore[arg-type]
 
     def _group(self, keys: Iterable[int], window: int) -> Crowd | None:
         """Add up how accounts behave; None before the population is known."""

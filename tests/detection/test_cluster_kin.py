@@ -66,6 +66,32 @@ def test_a_cluster_that_fires_is_not_silenced_by_one_that_was_dismissed() -> Non
         assert old.quiet_below == expected
 
 
+def test_a_suspect_takes_its_own_out_of_a_cluster_whose_others_are_of_another_kind() -> None:
+    asked: list[tuple[set[int], set[int]]] = []
+
+    def apart(some: Iterable[int], others: Iterable[int], _window: int) -> bool:
+        asked.append((set(some), set(others)))
+        return True
+
+    mine, theirs = [*FIRST[:6], *SECOND[:6]], set(FIRST[6:])
+    for alarming, told in ((False, False), (True, False), (True, True)):
+        one = clusters()
+        old = put(one, FIRST, 5).cluster
+        placed = one.place(suspect(mine, 9, is_alarming=alarming), NAMES, 9, apart=apart if told else lambda *_: False)
+        assert placed is not None
+        if told:
+            assert set(old.accounts) == theirs
+            assert set(placed.cluster.accounts) == set(mine)
+            assert one.of_account == dict.fromkeys(theirs, old.cluster_id) | dict.fromkeys(
+                mine, placed.cluster.cluster_id
+            )
+        else:
+            assert placed.cluster is old
+            assert set(old.accounts) == {*FIRST, *mine}
+    # The suspect is set off against those who are not in it.
+    assert asked == [(set(mine), theirs)]
+
+
 def bridge(one: Clusters, kinds: dict[int, int]) -> Placement:
     """A suspect that has most of the second cluster, some of the first and of the third; `kinds` by first account."""
 

@@ -224,6 +224,11 @@ def test_clusters_of_one_kind_are_found_the_oldest_first() -> None:
     assert field.naming.are_one_kind(a.held(), c.held(), NOW)
     assert not field.naming.are_one_kind(a.held(), b.held(), NOW)
     assert field.naming.are_one_kind(a.held(), [key_of("unknown")], NOW)
+    assert field.naming.are_apart(a.held(), b.held(), NOW)
+    assert not field.naming.are_apart(a.held(), c.held(), NOW)
+    # Too little is known of a few to say that they are others.
+    assert not field.naming.are_apart(a.held(), sorted(b.held())[:5], NOW)
+    assert not field.naming.are_apart(a.held(), [key_of("unknown")], NOW)
 
 
 def test_those_named_by_likeness_do_not_say_of_what_kind_a_cluster_is() -> None:
@@ -249,3 +254,4 @@ def test_nothing_is_told_apart_before_the_population_is_known() -> None:
     assert field.naming.kin_of(every, NOW) is None
     assert field.naming.same_kind(cluster, NOW) == []
     assert field.naming.are_one_kind(keys(a), keys(b), NOW)
+    assert not field.naming.are_apart(keys(a), keys(b), NOW)
