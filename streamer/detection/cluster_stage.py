@@ -200,7 +200,7 @@ class ClusterStage:
             if not self._is_worth_saying(claimed):
                 continue
             names = {key: self._members.name(key) for key in claimed.candidates}
-            placed = self.clusters.place(claimed, names, now_ms, self._naming.are_one_kind, self._naming.are_apart)
+            placed = self.clusters.place(claimed, names, now_ms, self._naming.are_one_kind, self._are_apart)
             if placed is None:
                 continue
             cluster, _, absorbed = placed
@@ -235,6 +235,11 @@ class ClusterStage:
         if suspect.kind == "account":
             return severity is not None or self._early.was_told(suspect)
         return severity is not None and len(suspect.evidence) >= MIN_FAMILIES
+
+    def _are_apart(self, some: Iterable[int], others: Iterable[int], window: int) -> bool:
+        """Whether two groups clearly behave as two, and nothing joins them that strangers do not share."""
+        one, other = frozenset(some), frozenset(others)
+        return self._naming.are_apart(one, other, window) and not self._book.joins(one, other)
 
     def _merge_kin(self, touched: dict[str, list[ClusterAccount]], window: int, now_ms: int) -> list[Decision]:
         """Make one of clusters that clearly are of one kind, under the name of the oldest."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
 from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
 from streamer.detection.evidence import HandOff, Lead
-from streamer.detection.links import Link
+from streamer.detection.links import OWNED, Link
 from streamer.detection.settings import DetectionSettings
 
 FORGET_EVERY = 6
@@ -93,6 +93,17 @@ class LeadBook:
     def partners(self, accounts: frozenset[int]) -> set[int]:
         """Give the accounts outside that passed a request to one of `accounts`, or took one from it."""
         return {other for account in accounts for other in self._partners.get(account, ())} - accounts
+
+    def joins(self, some: Collection[int], others: Collection[int]) -> bool:
+        """Whether a hand-off, a card or a device joins accounts of two groups."""
+        ties, partners, of_account = self.ties, self._partners, self._of_account
+        for account in some:
+            if not partners.get(account, {}).keys().isdisjoint(others):
+                return True
+            held = (ties[key] for key in of_account.get(account, ()))
+            if any(tie.lead.link.kind in OWNED and not tie.keys.isdisjoint(others) for tie in held):
+                return True
+        return False
 
     def passed(self, some: frozenset[int], accounts: frozenset[int]) -> int:
         """Count the pairs of `some` of these `accounts` and all of them that had hand-offs.

@@ -28,6 +28,8 @@ KINDS = (
 # What few share by chance. A client stack says how one works, not with whom.
 IDENTITY = frozenset({"payment", "device", "address_block"})
 # What is asked, not who asks.
+# What neighbours do not share.
+OWNED = IDENTITY - {"address_block"}
 PROMPTS = frozenset({"system_prompt", TEMPLATE})
 BINDING = IDENTITY | PROMPTS | {"signup_cohort", "network", "mail_domain", "tools"}
 _BLOCK_PAIRS = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))

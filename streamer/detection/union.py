@@ -15,7 +15,7 @@ from typing import NamedTuple
 from streamer.detection.families import Passing, Table
 from streamer.detection.group import strangers, typicality
 from streamer.detection.lead_book import LeadBook, Tie
-from streamer.detection.links import IDENTITY, PROMPTS, Link
+from streamer.detection.links import IDENTITY, OWNED, PROMPTS, Link
 from streamer.detection.member_table import MemberTable
 from streamer.detection.passing_rate import PassingRate
 from streamer.detection.probability import chi_square_log10
@@ -31,7 +31,6 @@ PASSER_SUPPORT = 2
 MIN_PASSERS_RATIO = 0.25
 MAX_NEW_RATIO = 0.67
 LARGE, MAX_NEW_RATIO_LARGE = 24, 0.34
-OWNED = IDENTITY - {"address_block"}
 _VOLUME = PROFILE.index(Feature.VOLUME)
 Keys = frozenset[int]
 

@@ -107,6 +107,18 @@ def test_partners_are_who_gave_and_who_took_from_outside() -> None:
     assert one.partners(keys("abc")) == one.partners(keys("g")) == set()
 
 
+def test_groups_are_joined_by_hand_offs_cards_and_devices_but_not_by_what_strangers_share() -> None:
+    one = book("ab", "de")
+    one.add(lead("cf"), START)
+    one.add(lead("agx", "net", kind="address_block"), START)
+    one.add(lead("ahx", "prompt", kind="template"), START)
+    assert one.joins(keys("a"), keys("b"))
+    assert one.joins(keys("b"), keys("a"))
+    assert one.joins(keys("xc"), keys("f"))
+    assert not one.joins(keys("a"), keys("ghde"))
+    assert not one.joins(keys("abc"), keys("de"))
+
+
 def test_each_pair_with_hand_offs_is_counted_once_however_often_they_were() -> None:
     one = book("ab", "ab", "ba", "bc", "cd")
     assert one.passed(keys("abc"), keys("abc")) == 2
