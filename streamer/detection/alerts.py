@@ -89,7 +89,7 @@ class AlertBook:
         limited = sum(self._limits.allowed(account.account_id) for account in accounts) if limits else 0
         return Alert(
             alert_id=f"a-{cluster.cluster_id[2:]}",
-            revision=1 if known is None else known.revision + 1,
+            revision=1 + (cluster.revision if known is None else known.revision),
             status="firing",
             kind=cluster.kind,
             severity=severity,
@@ -129,6 +129,7 @@ class AlertBook:
             summary=f"{alert.summary} Resolved: {why}.",
             limits_proposed=0,
         )
+        cluster.revision = resolved.revision
         return [resolved, *self._limits.lift(alert.alert_id, now_ms)]
 
     def snapshot(self) -> list[Any]:

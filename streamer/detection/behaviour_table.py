@@ -25,7 +25,10 @@ def _order(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 
 class BehaviourTable:
-    """The newest row of each account, up to `max_accounts`: beyond it, those that a fixed draw puts first."""
+    """The newest row of each account, up to `max_accounts`: beyond it, those that a fixed draw puts first.
+
+    `began` is the day of the first row, -1 before it.
+    """
 
     def __init__(self, settings: LikenessSettings, window: WindowSettings) -> None:
         self._settings = settings
@@ -38,6 +41,7 @@ class BehaviourTable:
         self._windows: npt.NDArray[np.int64] = np.full(_FIRST_SIZE, -1, dtype=np.int64)
         self._samples: dict[int, list[Rows]] = {}
         self._swept = -1
+        self.began = -1
 
     def __len__(self) -> int:
         """Count the accounts."""
@@ -52,7 +56,9 @@ class BehaviourTable:
         places = np.array(slots, dtype=np.int64)
         put_rows(self._rows, places, rows)
         self._windows[places] = window
-        told = self._samples.setdefault(window // self._day, [])
+        day = window // self._day
+        self.began = day if self.began < 0 else self.began
+        told = self._samples.setdefault(day, [])
         told.append(rows)
         if sum(map(len, told)) > SPARE * self._settings.sample_accounts:
             told[:] = [self._drawn(told)]
@@ -98,8 +104,12 @@ class BehaviourTable:
         return found
 
     def sampled_days(self, before_window: int, now: int) -> tuple[int, ...]:
-        """Give the days that ended before a window; where none had, the first known, once it ended by window `now`."""
+        """Give the days that ended before a window; where none had, the first known, once it ended by window `now`.
+
+        The day on which the table began counts only while no other is known: habits had not shown yet.
+        """
         ended = sorted(day for day in self._samples if (day + 1) * self._day <= now)
+        ended = [day for day in ended if day != self.began] or ended
         return tuple(day for day in ended if (day + 1) * self._day <= before_window) or tuple(ended[:1])
 
     def sample(self, days: Sequence[int]) -> Rows:
@@ -147,6 +157,7 @@ class BehaviourTable:
             "windows": self._windows[slots].tobytes(),
             "samples": [[day, np.concatenate(rows).tobytes()] for day, rows in sorted(self._samples.items())],
             "swept": self._swept,
+            "began": self.began,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -161,4 +172,4 @@ class BehaviourTable:
         self._rows[: len(rows)] = rows
         self._windows[: len(rows)] = windows
         self._samples = {day: [np.frombuffer(told, dtype=BEHAVIOUR)] for day, told in state["samples"]}
-        self._swept = state["swept"]
+        self._swept, self.began = state["swept"], state["began"]

@@ -75,7 +75,8 @@ class Finding:
 class Cluster:
     """Accounts under common control, as far as is known; `hours` are (hour, requests, accounts), the newest last.
 
-    Somebody who dismissed it is not told again while it has fewer accounts than `quiet_below`.
+    Somebody who dismissed it is not told again while it has fewer accounts than `quiet_below`. `revision` is that of its
+    alert when that was last resolved.
     """
 
     cluster_id: str
@@ -92,6 +93,7 @@ class Cluster:
     quiet_below: int = 0
     alike_since: dict[int, int] = field(default_factory=dict)
     compared_window: int = -1
+    revision: int = 0
 
     def take(self, suspect: Suspect, names: dict[int, str], now_ms: int) -> list[int]:
         """Add what a suspect group shows; return the accounts that are new."""
@@ -200,7 +202,7 @@ class Cluster:
         links = [list(link) for link in self.links.values()]
         hours = [list(hour) for hour in self.hours]
         place = [self.cluster_id, self.kind, self.first_window, self.last_window, self.doubted_window, self.quiet_below]
-        compared = [self.compared_window, sorted(self.alike_since.items())]
+        compared = [self.compared_window, sorted(self.alike_since.items()), self.revision]
         return [place, accounts, findings, links, hours, sorted(self.active), sorted(self.named), compared]
 
     @classmethod
@@ -214,7 +216,7 @@ class Cluster:
             hours,
             active,
             named,
-            (compared, alike),
+            (compared, alike, revision),
         ) = state
         return cls(
             cluster_id,
@@ -231,4 +233,5 @@ class Cluster:
             quiet,
             dict(alike),
             compared,
+            revision,
         )

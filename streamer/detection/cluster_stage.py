@@ -29,7 +29,7 @@ from streamer.detection.union import Grower
 from streamer.detection.verdict import severity_of
 from streamer.detection.window import Barrier
 
-FORMAT = 4
+FORMAT = 5
 DOUBT_EVERY_S = 6 * HOUR_S
 SWEEP_S = 6 * HOUR_S
 CONFIRM, DISMISS = "confirm", "dismiss"
@@ -42,7 +42,7 @@ class ClusterStage:
 
     def __init__(self, settings: DetectionSettings, sources: int) -> None:
         self.settings = settings
-        self.clusters = Clusters(settings.alert)
+        self.clusters = Clusters(settings.alert, settings.window.windows(settings.alert.remember_s))
         self.limits = LimitBook(settings.limit)
         self.alerts = AlertBook(settings, self.limits)
         self._barrier: Barrier[LeadReport] = Barrier(sources)
@@ -266,8 +266,8 @@ class ClusterStage:
         decisions: list[Decision] = []
         for at, cluster_id in due:
             cluster = self.clusters.by_id[cluster_id]
-            self.clusters.drop(cluster)
             decisions += self.alerts.resolve(cluster, (at + 1) * self._window_ms, "nothing more was found")
+            self.clusters.rest(cluster, at)
         return decisions
 
     def snapshot(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from streamer.detection.cluster import Cluster, ClusterAccount, Suspect
 from streamer.detection.links import stable_key
+from streamer.detection.resting import RestingClusters
 from streamer.detection.settings import AlertSettings
 
 Comparison = Callable[[Iterable[int], Iterable[int], int], bool]
@@ -32,8 +33,9 @@ class Placement(NamedTuple):
 class Clusters:
     """All clusters, and which account is in which; an account is in one at most."""
 
-    def __init__(self, settings: AlertSettings) -> None:
+    def __init__(self, settings: AlertSettings, remember_windows: int) -> None:
         self._settings = settings
+        self.resting = RestingClusters(settings, remember_windows)
         self.by_id: dict[str, Cluster] = {}
         self.of_account: dict[int, str] = {}
         self._singles: dict[int, str] = {}
@@ -107,8 +109,10 @@ class Clusters:
         return Placement(cluster, cluster.take(suspect, names, now_ms), [])
 
     def _new(self, suspect: Suspect, kind: str) -> Cluster:
+        """Begin a cluster, under the name of one that rests if it is that which comes back."""
         name = stable_key("cluster", f"{kind}|{suspect.name}|{suspect.window}")
-        cluster = Cluster(f"c-{name:016x}", kind, suspect.window, suspect.window)
+        known = self.resting.wake(kind, suspect.candidates, suspect.window)
+        cluster = known or Cluster(f"c-{name:016x}", kind, suspect.window, suspect.window)
         self.by_id[cluster.cluster_id] = cluster
         return cluster
 
@@ -157,8 +161,13 @@ class Clusters:
             self.of_account.pop(key, None)
         return gone
 
+    def rest(self, cluster: Cluster, window: int) -> None:
+        """Put aside a cluster of which nothing more was found by a window; it may come back."""
+        self.drop(cluster)
+        self.resting.put(cluster, window)
+
     def drop(self, cluster: Cluster) -> None:
-        """Forget a cluster that has rested for long."""
+        """Forget a cluster."""
         del self.by_id[cluster.cluster_id]
         for key in cluster.accounts:
             for index in (self.of_account, self._singles):
@@ -167,11 +176,13 @@ class Clusters:
 
     def snapshot(self) -> list[Any]:
         """Plain data from which `restore` makes the same clusters."""
-        return [cluster.snapshot() for cluster in self.by_id.values()]
+        return [[cluster.snapshot() for cluster in self.by_id.values()], self.resting.snapshot()]
 
     def restore(self, state: list[Any]) -> None:
         """Take over what `snapshot` gave."""
-        restored = map(Cluster.restore, state)
+        clusters, resting = state
+        self.resting.restore(resting)
+        restored = map(Cluster.restore, clusters)
         self.by_id = {cluster.cluster_id: cluster for cluster in restored}
         self.of_account, self._singles = {}, {}
         for cluster in self.by_id.values():

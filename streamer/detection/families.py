@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from streamer.detection.clocks import marks, timeless
 from streamer.detection.evidence import EvidenceItem
 from streamer.detection.probability import FLOOR_LOG10, chi_square_log10, fisher, poisson_log10, upper_tail
 from streamer.detection.profile import PROFILE, Feature, Rows
@@ -22,6 +23,8 @@ from streamer.detection.settings import GroupSettings
 VOLUME_BINS_PER_OCTAVE = 8
 # No delay is taken as less likely than this: clocks are not that exact.
 QUICKEST = 0.02
+# What is less improbable says nothing either way, and needs no second look.
+SPEAKS_LOG10_P = -0.3
 Column = npt.NDArray[np.float64]
 
 
@@ -67,13 +70,25 @@ def _mean_test(values: Column, correlation: float) -> tuple[float, float]:
 
 
 def evenness(table: Table, settings: GroupSettings) -> EvidenceItem | None:
-    """Test whether the accounts are used more equally than people use theirs.
+    """Test whether the accounts are used more equally than people use theirs, and than timers make them.
 
     Chi-square of the scatter of the logarithms of their rates against `evenness_floor_ratio` of the population's: an
     honest group may be that much more alike than strangers are. The population's is that of the same plans, and of
-    accounts that have been seen for as long.
+    accounts that have been seen for as long. Those that keep to the clock are left out, and as many requests as it takes
+    must come in as many different ten minutes: what is asked at one go is one choice.
     """
-    rows = table.rows
+    found = _evenness(table.rows, settings)
+    if found is None or found.log10_p > SPEAKS_LOG10_P:
+        return found
+    active = marks(table.rows)
+    free = timeless(active)
+    occasions = np.sort(active[free].sum(axis=1))
+    if len(occasions) < settings.min_accounts or occasions[len(occasions) // 2] < settings.min_requests:
+        return None
+    return found if free.all() else _evenness(table.rows[free], settings)
+
+
+def _evenness(rows: Rows, settings: GroupSettings) -> EvidenceItem | None:
     counts = np.sort(rows["requests_24h"])
     if len(counts) < settings.min_accounts or counts[len(counts) // 2] < settings.min_requests:
         return None

@@ -57,7 +57,10 @@ class Naming:
 
     def _alike(self, cluster: Cluster, window: int) -> list[int]:
         held = self._known(cluster.held(), window)
-        backdrop = self._backdrop(cluster.first_window - self._day, window)
+        before_window = cluster.first_window - self._day
+        backdrop = self._backdrop(before_window, window)
+        if self._table.began in self._table.sampled_days(before_window, window):
+            return []
         if backdrop is None or len(held) < self._settings.min_known:
             return []
         keys = [key for key in self._table.lately(window - self._day) if key not in self._clusters.of_account]

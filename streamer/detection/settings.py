@@ -153,6 +153,7 @@ class AlertSettings:
     account_excess_ratio: float = 4.0
     account_warning_ratio: float = 16.0
     resolve_after_s: int = DAY_S
+    remember_s: int = 30 * DAY_S
     update_every_s: int = HOUR_S
     growth_ratio: float = 0.2
     overlap_ratio: float = 0.3

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from streamer.detection.account_book import DAY_HOURS, HOUR_MS
 from streamer.detection.account_learning import SLOT_MS, SLOTS_PER_HOUR
+from streamer.detection.clocks import timeless
 from streamer.detection.evidence import EvidenceItem
 from streamer.detection.probability import upper_tail
 from streamer.detection.profile import Rows
@@ -84,12 +85,13 @@ def latest_slots(rows: Rows, window: int, settings: DetectionSettings) -> npt.ND
 def synchrony(rows: Rows, shape: Floats | None, window: int, settings: DetectionSettings) -> EvidenceItem | None:
     """Test whether accounts are active together more than their own volume and everybody's day bring.
 
-    The mean correlation of pairs, against how strangers' scatters and what a common cause (a lesson, a country's day)
+    Those that keep to the clock are left out. The mean correlation of pairs, against how strangers' scatters and what a common cause (a lesson, a country's day)
     explains: up to `cause_correlation` is within two deviations.
     """
     if shape is None or len(rows) < settings.group.min_accounts:
         return None
     active = active_slots(rows, window, settings)
+    active = active[timeless(active)]
     count = active.sum(axis=1)
     active = active[(count >= MIN_ACTIVE) & (count <= MAX_ACTIVE)][:MAX_ACCOUNTS]
     size = len(active)

@@ -12,8 +12,10 @@ from collections.abc import Iterable
 from itertools import chain, pairwise
 from typing import NamedTuple
 
+from scipy import special
+
 from streamer.detection.families import Passing, Table
-from streamer.detection.group import strangers, typicality
+from streamer.detection.group import SEVERAL, strangers, typicality
 from streamer.detection.lead_book import LeadBook, Tie
 from streamer.detection.links import IDENTITY, OWNED, PROMPTS, Link
 from streamer.detection.member_table import MemberTable
@@ -27,6 +29,8 @@ MAX_TRIALS = 40
 MAX_ADJACENT = 150
 MAX_TIMED = 100
 SLACK = 0.05
+EVEN_CHANCE = 0.7
+USUAL_PASSED_RATIO, FEW_P = 0.5, 0.05
 PASSER_SUPPORT = 2
 MIN_PASSERS_RATIO = 0.25
 MAX_NEW_RATIO = 0.67
@@ -113,7 +117,8 @@ class Grower:
                     trials += 1
                     before_it = self._strength(state)
                     trial = self._with(state, more, on_it)
-                    if trial.strength > before_it + SLACK or not self._fits(state.keys, more, tie, len(on_it)):
+                    weaker = trial.strength > before_it + SLACK or not self._passes_on(state, trial)
+                    if weaker or not self._fits(state.keys, more, tie, len(on_it)):
                         continue
                     state = trial
                 used[key] = tie.lead.link
@@ -174,9 +179,18 @@ class Grower:
                 continue
             together = tie.keys & keys
             owned = tie.lead.link.kind in OWNED and self._holds(together, keys)
-            if owned or len(together) >= self._settings.group.min_accounts:
+            if owned or self._shows_control(together, keys):
                 found |= together
         return frozenset(found)
+
+    def _shows_control(self, together: Keys, keys: Keys) -> bool:
+        """Whether enough accounts for a group are used evenly, or a good part of them passed requests on."""
+        if len(together) < self._settings.group.min_accounts:
+            return False
+        passers = len(together.intersection(self._book.passers(keys)))
+        if passers >= MIN_PASSERS_RATIO * len(together):
+            return True
+        return self._even(self._with(_EMPTY, together, together)) <= self._settings.group.control_log10_p
 
     def _holds(self, together: Keys, keys: Keys) -> bool:
         """Whether what a few share holds them in the union, and not only to one another, as it does a family."""
@@ -243,6 +257,18 @@ class Grower:
         fit = typicality(Table(self._members.of(more)), self._core(keys))
         return bool(3 * int((fit > 0).sum()) >= 2 * len(fit))
 
+    @staticmethod
+    def _passes_on(state: _State, trial: _State) -> bool:
+        """Whether those who would join pass on what is refused them, as those of the union do: half as often at least.
+
+        So it is until chance brings as few hand-offs as theirs to such accounts in less than `FEW_P` of cases.
+        """
+        if state.passed < SEVERAL:
+            return True
+        ratio = USUAL_PASSED_RATIO * state.passed / max(state.passed, state.refused)
+        expected = ratio * (trial.refused - state.refused)
+        return bool(special.pdtr(trial.passed - state.passed, expected) >= FEW_P)
+
     def _core(self, keys: Keys) -> Table:
         """Give those of a union that passed requests on: surely of one hand, where there are enough; else all of it."""
         passers = self._book.passers(keys)
@@ -295,13 +321,17 @@ class Grower:
 
     def _strength(self, state: _State) -> float:
         """Give the log10 probability of the traces of control."""
+        # Of accounts that are not used alike nothing follows, and being enough of them to be tested is no merit.
+        return min(0.0, self._even(state) + EVEN_CHANCE) + self._passing(state).log10_p
+
+    def _even(self, state: _State) -> float:
+        """Give the log10 probability of so even a use."""
         settings = self._settings.group
         count = len(state.keys)
-        even = 0.0
-        if count >= settings.min_accounts and state.usual == state.usual:
-            squares = state.squares - state.volume * state.volume / count + (count - 1) / 12
-            even = chi_square_log10(count - 1, squares / (state.usual / count * settings.evenness_floor_ratio))
-        return even + self._passing(state).log10_p
+        if count < settings.min_accounts or state.usual != state.usual:
+            return 0.0
+        squares = state.squares - state.volume * state.volume / count + (count - 1) / 12
+        return chi_square_log10(count - 1, squares / (state.usual / count * settings.evenness_floor_ratio))
 
     def _passing(self, state: _State) -> Passing:
         """Count the hand-offs within; those without which accounts would not be in it are no evidence about it.

@@ -47,8 +47,9 @@ def more_severe(one: str, other: str) -> str:
 def sentence(account_count: int, request_count: int, link_kinds: list[str], evidence: tuple[EvidenceItem, ...]) -> str:
     """Say in one sentence what a tired person needs to know."""
     shared = " and ".join(LINK_WORDS.get(kind, kind) for kind in link_kinds[:3])
+    sharing = f" that share {shared}" if shared else ""
     families = ", ".join(item.family for item in evidence[:3])
     return (
-        f"{account_count} accounts that share {shared} look driven by one hand ({families}); "
+        f"{account_count} accounts{sharing} look driven by one hand ({families}); "
         f"{request_count} requests so far."
     )

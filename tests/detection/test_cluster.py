@@ -17,7 +17,7 @@ NAMES = {ord(name): name for name in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP
 
 
 def clusters() -> Clusters:
-    return Clusters(SETTINGS)
+    return Clusters(SETTINGS, 1000)
 
 
 def suspect(accounts: str, window: int = 0, value: str = "pf", log10_p: float = -10.0, score: float = 0.5) -> Suspect:

@@ -17,7 +17,7 @@ FIRST, SECOND, THIRD = range(100, 120), range(200, 220), range(300, 320)
 
 
 def clusters() -> Clusters:
-    return Clusters(AlertSettings(overlap_ratio=0.3, min_overlap=3))
+    return Clusters(AlertSettings(overlap_ratio=0.3, min_overlap=3), 1000)
 
 
 def suspect(accounts: Iterable[int], window: int, *, is_alarming: bool = True, kind: str = "cluster") -> Suspect:

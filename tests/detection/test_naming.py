@@ -33,7 +33,7 @@ class Field:
         settings = default_settings()
         self.settings = replace(settings, likeness=replace(settings.likeness, **{"every_s": 3 * HOUR_S, **likeness}))
         self.table = BehaviourTable(self.settings.likeness, settings.window)
-        self.clusters = Clusters(settings.alert)
+        self.clusters = Clusters(settings.alert, 1000)
         self.naming = Naming(self.settings, self.table, self.clusters)
         self.tell(named("past", 1200), honest(1200), POPULATION)
 

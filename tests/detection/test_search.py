@@ -47,7 +47,7 @@ class Field:
 
     def __init__(self) -> None:
         self.opinion = Opinion()
-        self.clusters = Clusters(SETTINGS.alert)
+        self.clusters = Clusters(SETTINGS.alert, 1000)
         table = BehaviourTable(SETTINGS.likeness, SETTINGS.window)
         circumstances = Circumstances(SETTINGS, LeadBook(SETTINGS), MemberTable(), self.clusters)
         self.search = Search(SETTINGS, self.opinion, Naming(SETTINGS, table, self.clusters), circumstances)
