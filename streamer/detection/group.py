@@ -25,6 +25,8 @@ PLACE_ADDRESS, PLACE_PAYMENT = 1, 2
 SEVERAL = 3
 ONCE = 1
 CONFIRMING = frozenset(("joint_pivot", "template_coincidence", "synchrony", "displaced_volume", "capabilities"))
+# Many new accounts that work hard for a day or two have also been seen for as long, and ask about as much.
+FOLLOWS_FROM = {"evenness": frozenset(("newness", "volume"))}
 FORMED_BY = {"signup_cohort": "newness"}
 TYPICAL_DEVIATIONS = 3.5
 # What one asks for, and in how many languages, changes from day to day also where one hand deals it out: it would tell
@@ -35,7 +37,7 @@ _TYPICAL = tuple(place for place, feature in enumerate(PROFILE) if feature not i
 class Judgement(NamedTuple):
     """What a group test found: the evidence that speaks, and the probability of all families taken together.
 
-    `is_alarming` says that two families speak, at least one of them a clear trace of control.
+    `is_alarming` says that two families speak that do not follow from one another, one of them a clear trace of control.
     """
 
     evidence: list[EvidenceItem]
@@ -120,9 +122,13 @@ def judge(
         return None
     speaking = sorted((i for i in tested if i.log10_p <= settings.record_log10_p), key=lambda i: i.log10_p)
     clear = [item for item in speaking if item.log10_p <= settings.family_log10_p]
-    controlled = any(_is_control(item, passing, link_kinds, settings) for item in clear)
-    log10_p = _combined(tested, weight)
-    return Judgement(speaking, log10_p, controlled and len(clear) >= MIN_FAMILIES)
+    families = {item.family for item in clear}
+    alarming = any(
+        _is_control(item, passing, link_kinds, settings)
+        and len(families - FOLLOWS_FROM.get(item.family, frozenset())) >= MIN_FAMILIES
+        for item in clear
+    )
+    return Judgement(speaking, _combined(tested, weight), alarming)
 
 
 def _combined(tested: Sequence[EvidenceItem], weight: Callable[[str], float]) -> float:

@@ -29,7 +29,6 @@ MAX_TRIALS = 40
 MAX_ADJACENT = 150
 MAX_TIMED = 100
 SLACK = 0.05
-EVEN_CHANCE = 0.7
 USUAL_PASSED_RATIO, FEW_P = 0.5, 0.05
 PASSER_SUPPORT = 2
 MIN_PASSERS_RATIO = 0.25
@@ -321,8 +320,7 @@ class Grower:
 
     def _strength(self, state: _State) -> float:
         """Give the log10 probability of the traces of control."""
-        # Of accounts that are not used alike nothing follows, and being enough of them to be tested is no merit.
-        return min(0.0, self._even(state) + EVEN_CHANCE) + self._passing(state).log10_p
+        return self._even(state) + self._passing(state).log10_p
 
     def _even(self, state: _State) -> float:
         """Give the log10 probability of so even a use."""
