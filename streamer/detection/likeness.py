@@ -23,11 +23,10 @@ from streamer.detection.settings import LikenessSettings
 
 Floats = npt.NDArray[np.float64]
 Values = npt.NDArray[np.float16]
-# The bits of all values in order, and where each stands among them; what is no number stands nowhere.
+# The bits of 16-bit numbers in order: those below zero, and the others. Beyond them are what is no number, and -0.
+_NEGATIVE, _OTHERS = slice(0xFC00, 0x8000, -1), slice(0x0000, 0x7C01)
 _MINUS_ZERO = 0x8000
-_IN_ORDER = np.r_[0xFC00:_MINUS_ZERO:-1, 0x0000:0x7C01].astype(np.uint16)
-_PLACE = np.zeros(1 << 16, dtype=np.int64)
-_PLACE[_IN_ORDER] = np.arange(len(_IN_ORDER))
+_NEGATIVES = 0x7C00
 LEAST_VARIANCE = 0.06
 OWN_SHRINKAGE, OTHERS_SHRINKAGE = 0.7, 0.05
 FOLDS = 4
@@ -48,9 +47,10 @@ class Scale:
         self._places = np.zeros((width, 1 << 16), np.uint16 if len(population) < 1 << 15 else np.uint32)
         scores = []
         for at in range(width):
-            own, places = _ranked(population[:, at])
-            self._places[at, _IN_ORDER] = places
-            self._places[at, _MINUS_ZERO] = self._places[at, 0]
+            own, order = _ranked(population[:, at])
+            places = self._places[at]
+            places[_NEGATIVE], places[_OTHERS] = np.split(order, [_NEGATIVES])
+            places[_MINUS_ZERO] = places[0]
             scores.append(own)
         self._begins = np.cumsum([0, *map(len, scores[:-1])])
         self._scores = np.concatenate(scores)
@@ -65,7 +65,8 @@ class Scale:
 def _ranked(column: Values) -> tuple[Floats, npt.NDArray[np.int64]]:
     """Give the scores that values can have, that of an unknown one first, and which of them each value in order has."""
     known = column[~np.isnan(column)] + np.float16(0)  # a zero without a sign
-    counts = np.bincount(_PLACE[known.view(np.uint16)], minlength=len(_IN_ORDER))
+    of_bits = np.bincount(known.view(np.uint16), minlength=1 << 16)
+    counts = np.concatenate((of_bits[_NEGATIVE], of_bits[_OTHERS]))
     twice_middle = 2 * np.cumsum(counts) - counts
     fresh = np.diff(twice_middle, prepend=-1) != 0
     scores = special.ndtri((twice_middle[fresh] / 2 + 0.5) / (len(known) + 1))
