@@ -22,6 +22,11 @@ from streamer.detection.profile import Rows
 from streamer.detection.settings import LikenessSettings
 
 Floats = npt.NDArray[np.float64]
+Values = npt.NDArray[np.float16]
+# The bits of 16-bit numbers in order: those below zero, and the others. Beyond them are what is no number, and -0.
+_NEGATIVE, _OTHERS = slice(0xFC00, 0x8000, -1), slice(0x0000, 0x7C01)
+_MINUS_ZERO = 0x8000
+_NEGATIVES = 0x7C00
 LEAST_VARIANCE = 0.06
 OWN_SHRINKAGE, OTHERS_SHRINKAGE = 0.7, 0.05
 FOLDS = 4
@@ -31,23 +36,41 @@ MIN_EXCESS = 0.5
 
 
 class Scale:
-    """Turns values into normal scores against a population: columns side by side, unknown values in the middle."""
+    """Turns values into normal scores against a population: columns side by side, unknown values in the middle.
 
-    def __init__(self, population: npt.NDArray[np.float16]) -> None:
-        columns = np.sort(population.astype(np.float64), axis=0)  # unknown values come last
-        known = (~np.isnan(columns)).sum(axis=0)
-        self._columns = [columns[:count, at] for at, count in enumerate(known.tolist())]
+    Of 16 bits there are only so many values: the score of each is worked out once, and then looked up.
+    """
 
-    def scores(self, values: npt.NDArray[np.float16]) -> Floats:
+    def __init__(self, population: Values) -> None:
+        width = population.shape[1]
+        # Most values share a score with many others: of each column the scores, and the place of every value in them.
+        self._places = np.zeros((width, 1 << 16), np.uint16 if len(population) < 1 << 15 else np.uint32)
+        scores = []
+        for at in range(width):
+            own, order = _ranked(population[:, at])
+            places = self._places[at]
+            places[_NEGATIVE], places[_OTHERS] = np.split(order, [_NEGATIVES])
+            places[_MINUS_ZERO] = places[0]
+            scores.append(own)
+        self._begins = np.cumsum([0, *map(len, scores[:-1])])
+        self._scores = np.concatenate(scores)
+
+    def scores(self, values: Values) -> Floats:
         """Give the normal score of each value's middle rank."""
-        found = np.zeros(values.shape)
-        for at, column in enumerate(self._columns):
-            if len(column):
-                place = values[:, at].astype(np.float64)
-                middle = (np.searchsorted(column, place, "left") + np.searchsorted(column, place, "right")) / 2
-                known = ~np.isnan(place)
-                found[known, at] = special.ndtri((middle[known] + 0.5) / (len(column) + 1))
+        places = self._places[np.arange(len(self._begins)), values.view(np.uint16)]
+        found: Floats = self._scores[self._begins + places]
         return found
+
+
+def _ranked(column: Values) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Give the scores that values can have, that of an unknown one first, and which of them each value in order has."""
+    known = column[~np.isnan(column)] + np.float16(0)  # a zero without a sign
+    of_bits = np.bincount(known.view(np.uint16), minlength=1 << 16)
+    counts = np.concatenate((of_bits[_NEGATIVE], of_bits[_OTHERS]))
+    twice_middle = 2 * np.cumsum(counts) - counts
+    fresh = np.diff(twice_middle, prepend=-1) != 0
+    scores = special.ndtri((twice_middle[fresh] / 2 + 0.5) / (len(known) + 1))
+    return np.concatenate(([0.0], scores)), np.cumsum(fresh)
 
 
 class _Normal(NamedTuple):
@@ -94,19 +117,17 @@ class Backdrop:
 class Likeness:
     """How much more an account's behaviour is that of some members than the population's."""
 
-    def __init__(self, members: npt.NDArray[np.float16], backdrop: Backdrop) -> None:
+    def __init__(self, members: Values, backdrop: Backdrop) -> None:
         self._backdrop = backdrop
         self._members = backdrop.scale.scores(members)
         self._own = _fit(self._members, OWN_SHRINKAGE)
 
-    def ratios(self, values: npt.NDArray[np.float16]) -> Floats:
+    def ratios(self, values: Values) -> Floats:
         """Give the logarithm of the ratio of densities of each row; above 0 it is rather a member's."""
         scores = self._backdrop.scale.scores(values)
         return self._own.log_density(scores) - self._backdrop.normal.log_density(scores)
 
-    def alike(
-        self, values: npt.NDArray[np.float16], known: int, settings: LikenessSettings, without: Container[int] = ()
-    ) -> list[int]:
+    def alike(self, values: Values, known: int, settings: LikenessSettings, without: Container[int] = ()) -> list[int]:
         """Give which of some accounts may be named beside `known` members, the likest first.
 
         Those farther from the middle than nearly all members are of another subject. How many of the rest are honest is
@@ -143,7 +164,7 @@ def _folds(values: Floats) -> Iterator[tuple[Floats, Floats]]:
         yield values[fold != part], values[fold == part]
 
 
-def ratios_by_others(values: npt.NDArray[np.float16], backdrop: Backdrop) -> Floats:
+def ratios_by_others(values: Values, backdrop: Backdrop) -> Floats:
     """Give how like the others of its own group each row is, as `Likeness.ratios`: each part is judged by the rest."""
     scores = backdrop.scale.scores(values)
     own = np.zeros(len(scores))

@@ -18,7 +18,7 @@ from streamer.detection.links import Keys, Link
 from streamer.detection.population import Reference
 from streamer.detection.report_parts import partition_of
 from streamer.detection.settings import HOUR_S, DetectionSettings
-from streamer.detection.sightings import Sightings
+from streamer.detection.sightings import Flags, Sightings
 
 SWEEP_S = 6 * HOUR_S
 # Two are needed to overlap, and a third to be added.
@@ -109,8 +109,8 @@ class LinkIndex:
         self._hubs: dict[int, int] = {}
         self._filter = self._fresh_filter()
 
-    def see(self, gathered: Gathering, window: int) -> set[int]:
-        """Note the links of the accounts that were active in the window being closed; give those now in a group."""
+    def see(self, gathered: Gathering, window: int) -> Flags:
+        """Note the links of the accounts that were active in the window being closed; say which are now in a group."""
         self._sweep(window)
         keys, owners = gathered.keys, gathered.owners
         mine = np.arange(len(keys))
@@ -125,7 +125,9 @@ class LinkIndex:
                 self._start(gathered, place, window)
         at = np.concatenate((known, met))
         self._join(keys[at], owners[at], gathered, window)
-        return set(gathered.account_keys[owners[at]].tolist())
+        grouped = np.zeros(len(gathered.account_keys), dtype=np.bool_)
+        grouped[owners[at]] = True
+        return grouped
 
     def _known(self, keys: Keys) -> tuple[Places, Places]:
         """Give where the keys of groups are, and where those of neither a group nor a hub are."""

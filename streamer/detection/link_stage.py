@@ -32,6 +32,7 @@ from streamer.detection.population import POOLED, Population, Reference
 from streamer.detection.profile import BINS, BUCKETS, Feature
 from streamer.detection.report_parts import partition_of
 from streamer.detection.settings import HOUR_S, DetectionSettings
+from streamer.detection.sightings import Flags
 from streamer.detection.window import Barrier
 
 FORMAT = 4
@@ -130,11 +131,13 @@ class LinkStage:
         gathered = Gathering(parts, templates=TEMPLATE not in self.settings.link.disabled_kinds)
         hand_offs = self._hand_offs.see(gathered, window)
         grouped = self._index.see(gathered, window)
-        passing = {key for found in hand_offs for key in (found.giver, found.taker)}
-        rows = gathered.rows
-        loud = rows[rows["requests"] >= self.settings.alert.account_min_requests]
-        self._remember(gathered, {*grouped, *passing, *loud["key"].tolist()}, reference, window)
-        judged = (self._bursts.at_close(self._members.name(int(row["key"])), row, reference) for row in loud)
+        passing = np.array([key for found in hand_offs for key in (found.giver, found.taker)], dtype=np.uint64)
+        loud = gathered.rows["requests"] >= self.settings.alert.account_min_requests
+        wanted = grouped | loud | np.isin(gathered.account_keys, passing)
+        self._remember(gathered, wanted, reference, window)
+        judged = (
+            self._bursts.at_close(self._members.name(int(row["key"])), row, reference) for row in gathered.rows[loud]
+        )
         bursts = [found for found in judged if found is not None]
         leads, tests = self._judge_groups(list(self._index.due(window, reference)), window)
         shown = self._shown(leads, hand_offs, gathered, window)
@@ -154,13 +157,13 @@ class LinkStage:
             active=len(gathered.rows),
         )
 
-    def _remember(self, gathered: Gathering, keys: set[int], reference: Reference, window: int) -> None:
-        """Keep how accounts are: those given and those kept already. Who shares nothing costs nothing."""
-        wanted = [at for at, key in enumerate(gathered.account_keys.tolist()) if key in keys or key in self._members]
-        rows = gathered.rows.take(wanted)
+    def _remember(self, gathered: Gathering, wanted: Flags, reference: Reference, window: int) -> None:
+        """Keep how accounts are: those wanted and those kept already. Who shares nothing costs nothing."""
+        places = np.flatnonzero(wanted | self._members.has(gathered.account_keys))
+        rows = gathered.rows.take(places)
         members = members_of(rows, window, reference.usual_variance(rows), reference.scores(rows))
         ids, models = gathered.account_ids, gathered.models
-        self._members.put(members, [ids[at] for at in wanted], [models[at] for at in wanted])
+        self._members.put(members, [ids[at] for at in places.tolist()], [models[at] for at in places.tolist()])
 
     def _judge_groups(self, groups: Sequence[Group], window: int) -> tuple[list[Lead], int]:
         """Give the leads among groups, and how many of them could be tested; what all need is looked up at once."""

@@ -38,6 +38,10 @@ class MemberTable:
         """Whether an account is known."""
         return key in self._slots
 
+    def has(self, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+        """Say which of some accounts are known."""
+        return np.fromiter(map(self._slots.__contains__, keys.tolist()), dtype=np.bool_, count=len(keys))
+
     def put(self, rows: Rows, account_ids: Sequence[str], models: Sequence[tuple[str, ...]]) -> None:
         """Take in accounts as they now are; each once."""
         found = list(map(self._slots.get, rows["key"].tolist()))

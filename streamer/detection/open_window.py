@@ -68,18 +68,6 @@ class Roll(dict[tuple[Any, ...], int]):
         return number
 
 
-class _Own(dict[tuple[Any, ...], int]):
-    """The identities of one window, numbered by a roll: few enough to be found without a look at all others."""
-
-    def __init__(self, roll: Roll) -> None:
-        super().__init__()
-        self.roll = roll
-
-    def __missing__(self, identity: tuple[Any, ...]) -> int:
-        number = self[identity] = self.roll[identity]
-        return number
-
-
 class Columns(NamedTuple):
     """The requests of a window, by account and time; `account` and `identity` are places in the lists.
 
@@ -105,21 +93,21 @@ class Columns(NamedTuple):
 class OpenWindow:
     """Collects requests in any order; 44 bytes each, and every account and identity once."""
 
-    __slots__ = ("_accounts", "_columns", "_identities")
+    __slots__ = ("_accounts", "_columns", "_roll")
 
     def __init__(self, roll: Roll | None = None) -> None:
         self._accounts: dict[str, int] = {}
-        self._identities = _Own(Roll() if roll is None else roll)
+        self._roll = Roll() if roll is None else roll
         self._columns: dict[str, array[int]] = {name: array(code) for name, code in _COLUMNS.items()}
 
     def add(self, requests: Sequence[Request], times_ms: Sequence[int]) -> None:
         """Add requests and their times, side by side."""
-        accounts, identities, columns = self._accounts, self._identities, self._columns
-        columns["account"].extend([accounts.setdefault(r.account_id, len(accounts)) for r in requests])
-        columns["time_ms"].extend(times_ms)
-        columns["output"].extend([UNKNOWN if (told := r.output_tokens) is None else told for r in requests])
-        columns["input"].extend([UNKNOWN if (told := r.input_tokens) is None else told for r in requests])
-        columns["max_tokens"].extend([UNKNOWN if (told := r.max_tokens) is None else told for r in requests])
+        accounts, roll, columns = self._accounts, self._roll, self._columns
+        columns["account"].fromlist([accounts.setdefault(r.account_id, len(accounts)) for r in requests])
+        columns["time_ms"].fromlist(list(times_ms))
+        columns["output"].fromlist([UNKNOWN if (told := r.output_tokens) is None else told for r in requests])
+        columns["input"].fromlist([UNKNOWN if (told := r.input_tokens) is None else told for r in requests])
+        columns["max_tokens"].fromlist([UNKNOWN if (told := r.max_tokens) is None else told for r in requests])
         said = [
             (
                 r.client_ip,
@@ -139,12 +127,14 @@ class OpenWindow:
             )
             for r in requests
         ]
-        columns["identity"].extend(map(identities.__getitem__, said))
-        columns["session"].extend([0 if (name := r.session_id) is None else _session(name) for r in requests])
+        columns["identity"].fromlist(list(map(roll.__getitem__, said)))
+        columns["session"].fromlist([0 if (name := r.session_id) is None else _session(name) for r in requests])
         prompts = [_prompt_of(r) for r in requests]
-        columns["prompt"].extend([prompt for prompt, _ in prompts])
+        columns["prompt"].fromlist([prompt for prompt, _ in prompts])
         words = [marks_of(r.status, r.language, r.capability) for r in requests]
-        columns["marks"].extend([marks | kind << _KIND_SHIFT for marks, (_, kind) in zip(words, prompts, strict=True)])
+        columns["marks"].fromlist(
+            [marks | kind << _KIND_SHIFT for marks, (_, kind) in zip(words, prompts, strict=True)]
+        )
 
     def __len__(self) -> int:
         """Count the requests."""
@@ -166,7 +156,7 @@ class OpenWindow:
         marks = told.pop("marks")
         return Columns(
             list(self._accounts),
-            self._identities.roll.said,
+            self._roll.said,
             **told,
             refused=marks & _REFUSED_MARK,
             prompt_kind=marks >> _KIND_SHIFT & 3,
@@ -176,10 +166,11 @@ class OpenWindow:
 
     def snapshot(self) -> list[Any]:
         """Plain data from which `restore` makes the same window."""
-        places = {number: place for place, number in enumerate(self._identities.values())}
-        own = array("i", [places[number] for number in self._columns["identity"]])
+        numbers = self._columns["identity"]
+        places = {number: place for place, number in enumerate(dict.fromkeys(numbers))}
+        own = array("i", [places[number] for number in numbers])
         columns = [column.tobytes() for column in {**self._columns, "identity": own}.values()]
-        return [list(self._accounts), [list(identity) for identity in self._identities], columns]
+        return [list(self._accounts), [list(self._roll.said[number]) for number in places], columns]
 
     @classmethod
     def restore(cls, state: list[Any], roll: Roll | None = None) -> OpenWindow:
@@ -187,7 +178,7 @@ class OpenWindow:
         self = cls(roll)
         accounts, identities, columns = state
         self._accounts = {name: at for at, name in enumerate(accounts)}
-        numbers = [self._identities[tuple(identity)] for identity in identities]
+        numbers = [self._roll[tuple(identity)] for identity in identities]
         restored: dict[str, array[int]] = {}
         for (name, code), data in zip(_COLUMNS.items(), columns, strict=True):
             restored[name] = array(code)
