@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from streamer.detection.account_stage import AccountStage
 from streamer.detection.evidence import (
@@ -37,6 +38,10 @@ DAY_MS = 24 * HOUR_MS
 WINDOW_MS, LATENESS_MS = WINDOW_S * 1000, LATENESS_S * 1000
 START_WINDOW = START_MS // WINDOW_MS
 FREE, PAYG, ENTERPRISE, OTHER = 1, 3, 4, 6
+HOURS, SLOTS = 24, 144
+# Of the ten minutes of a day: those of one account that follow each other, and those at which accounts begin.
+STEP, APART = 55, 7
+Marks = npt.NDArray[np.bool_]
 _NUMBERS = count()
 
 
@@ -68,6 +73,21 @@ def link(value: str, kind: str = "payment") -> Link:
     return Link(stable_key(kind, value), kind, value)
 
 
+def asked_at(accounts: int, times: int) -> Marks:
+    """The ten minutes of a day in which accounts ask as many times: at any minute of the hour, each at its own times."""
+    ask = (np.arange(SLOTS) * STEP + np.arange(accounts)[:, np.newaxis] * APART) % SLOTS
+    active = np.zeros((accounts, SLOTS), dtype=np.bool_)
+    np.put_along_axis(active, ask[:, :times], values=True, axis=1)
+    return active
+
+
+def slots_of(active: Marks) -> Rows:
+    """What rows say of the ten minutes in which accounts were active."""
+    bits = active.reshape(len(active), HOURS, SLOTS // HOURS) << np.arange(SLOTS // HOURS)
+    found: Rows = bits.sum(axis=2).astype(np.uint8)
+    return found
+
+
 def rows_of(names: Sequence[str], *, requests: int = 10, **columns: Any) -> Rows:
     """Accounts at the end of a window, settled and all alike but for the `columns` given."""
     rows = np.zeros(len(names), dtype=ROW)
@@ -76,6 +96,7 @@ def rows_of(names: Sequence[str], *, requests: int = 10, **columns: Any) -> Rows
     for name in ("requests", "requests_24h", "total_requests"):
         rows[name] = requests
     rows["stratum"], rows["span"], rows["bins"] = PAYG, SETTLED, 5
+    rows["slots"] = slots_of(asked_at(len(names), requests))
     for name, values in columns.items():
         rows[name] = values
     return rows

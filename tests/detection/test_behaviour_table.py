@@ -102,6 +102,8 @@ def test_a_sample_is_the_same_in_whatever_order_and_batches_rows_came(
     told: list[tuple[int, str]], rng: random.Random, size: int
 ) -> None:
     whole, parts = table(sample_accounts=8), table(sample_accounts=8)
+    for one in (whole, parts):
+        put(one, ["first"], at_day(-1))  # the day on which a table begins counts no more when another is known
     for day in range(4):
         names = [name for at, name in told if at == day]
         numbers = [float(name[1:]) + 100 * day for name in names]
@@ -153,7 +155,7 @@ def test_of_a_day_an_account_counts_once_as_it_was_first_told() -> None:
 
 def test_a_sample_is_of_days_that_had_ended_and_without_who_is_left_out() -> None:
     one = table()
-    for day in range(3):
+    for day in range(-1, 3):
         put(one, ["a", "b", "c"], at_day(day), float(day))
     for before, expected in ((1, [0.0]), (2, [0.0, 1.0]), (3, [0.0, 1.0, 2.0])):
         values, count = sampled(one, at_day(before), ())
@@ -163,6 +165,21 @@ def test_a_sample_is_of_days_that_had_ended_and_without_who_is_left_out() -> Non
     # Where none had ended, the first that is known.
     values, count = sampled(one, at_day(0), ())
     assert (first_values(values), count) == ([0.0] * 3, 1)
+
+
+def test_the_day_on_which_it_began_counts_only_while_no_other_is_known() -> None:
+    one = table()
+    put(one, ["a"], at_day(0, 100))
+    for before in (at_day(0), at_day(1)):
+        assert one.sampled_days(before, at_day(1) - 1) == ()
+        assert one.sampled_days(before, at_day(1)) == (FIRST_DAY,)
+    put(one, ["a"], at_day(1))
+    for other in (one, restored(one)):
+        assert other.began == FIRST_DAY
+        assert other.sampled_days(at_day(2), at_day(2) - 1) == (FIRST_DAY,)  # the second has not ended
+        assert other.sampled_days(at_day(2), at_day(2)) == (FIRST_DAY + 1,)
+        assert other.sampled_days(at_day(0), at_day(2)) == (FIRST_DAY + 1,)  # rather a later one
+    assert table().began < 0
 
 
 def test_nothing_is_known_of_nobody() -> None:

@@ -232,8 +232,20 @@ def test_what_goes_on_at_once_is_a_programs_doing_and_what_goes_on_at_any_time_i
 
 def test_two_families_with_a_trace_of_control_are_an_alarm() -> None:
     assert {"evenness", "rhythm"} <= alarms(group(40, fixed={**EVEN, **REGULAR}))
-    assert {"evenness", "volume"} <= alarms(group(40, fixed=BUSY))
     assert {"hand_off", "newness"} <= alarms(group(60, fixed=NEW), passing=Passing(20, 0.5))
+
+
+@pytest.mark.parametrize("cause", [BUSY, {**EVEN, **NEW}, {**BUSY, **NEW}])
+def test_that_new_or_busy_accounts_are_even_is_no_alarm_without_one_more_family(cause: dict[int, int]) -> None:
+    found = verdict(group(60, fixed=cause))
+    assert found is not None
+    clear = {item.family for item in found.evidence if item.log10_p <= SETTINGS.family_log10_p}
+    assert clear >= {"evenness"}
+    assert clear > {"evenness"}
+    assert clear <= {"evenness", "newness", "volume"}
+    assert not found.is_alarming
+    assert {*clear, "rhythm"} <= alarms(group(60, fixed={**cause, **REGULAR}))
+    assert {*clear, "output"} <= alarms(group(60, fixed={**cause, **LONG}))
 
 
 def test_families_that_are_disabled_do_not_count() -> None:
@@ -277,9 +289,9 @@ def test_common_cause_without_control_is_no_alarm() -> None:
 
 
 def test_what_formed_the_group_is_no_evidence_about_it() -> None:
-    cohort = group(60, fixed={**EVEN, **NEW})
-    assert "newness" in alarms(cohort, "payment")
-    assert alarms(cohort, "signup_cohort") == set()
+    cohort, passing = group(60, fixed=NEW), Passing(20, 0.5)
+    assert "newness" in alarms(cohort, "payment", passing)
+    assert alarms(cohort, "signup_cohort", passing) == set()
     assert "newness" not in alarms(group(60, fixed={**EVEN, **REGULAR, **NEW}), "signup_cohort")
 
 

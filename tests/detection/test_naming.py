@@ -27,14 +27,16 @@ def keys(names: list[str]) -> frozenset[int]:
 
 
 class Field:
-    """A population that was seen two days ago, and clusters."""
+    """A population that was seen two days ago, the day after somebody was (`cold`: nobody was), and clusters."""
 
-    def __init__(self, **likeness: Any) -> None:
+    def __init__(self, *, cold: bool = False, **likeness: Any) -> None:
         settings = default_settings()
         self.settings = replace(settings, likeness=replace(settings.likeness, **{"every_s": 3 * HOUR_S, **likeness}))
         self.table = BehaviourTable(self.settings.likeness, settings.window)
         self.clusters = Clusters(settings.alert, 1000)
         self.naming = Naming(self.settings, self.table, self.clusters)
+        if not cold:
+            self.tell(named("first", 1), honest(1), POPULATION - DAY)
         self.tell(named("past", 1200), honest(1200), POPULATION)
 
     def tell(self, names: list[str], values: Values, window: int = NOW, **columns: Any) -> list[str]:
@@ -69,9 +71,11 @@ class Field:
         return sorted(cluster.accounts[key].account_id for key in found)
 
 
-def campaign(known: int = 40, others: int = 30, requests: int = 40, **likeness: Any) -> tuple[Field, Cluster]:
+def campaign(
+    known: int = 40, others: int = 30, requests: int = 40, *, cold: bool = False, **likeness: Any
+) -> tuple[Field, Cluster]:
     """A cluster of 40, and others among honest accounts that the same program drives."""
-    field = Field(**likeness)
+    field = Field(cold=cold, **likeness)
     members = named("m", 40)
     field.tell(members[:known], driven(known, 1))
     field.tell(named("like", others), driven(others, 1, 5), total_requests=requests)
@@ -128,6 +132,14 @@ def test_nobody_is_named_before_the_population_is_known() -> None:
     cluster.first_window = POPULATION
     field.table._samples = {day: [rows[0][:400]] for day, rows in field.table._samples.items()}
     assert field.look(cluster, 0, CONFIRM) == []
+
+
+def test_nobody_is_named_while_only_the_day_on_which_the_table_began_is_known() -> None:
+    field, cluster = campaign(cold=True)
+    assert field.look(cluster, 0, CONFIRM) == []
+    # Once another day has ended, that is what it is compared with.
+    field.tell(named("next", 1200), honest(1200, 3), POPULATION + DAY)
+    assert field.look(cluster, 2 * CONFIRM, 3 * CONFIRM) != []
 
 
 def test_who_was_not_told_of_for_a_day_is_not_named() -> None:

@@ -39,10 +39,15 @@ def told(window: int, names: list[str], *found: Lead, **fields: Any) -> LeadRepo
 
 
 class Timeline:
-    """A stage that saw how honest accounts behave two days ago; `shaken`, it is restored before each report."""
+    """A stage that saw how honest accounts behave two days ago, the day after it began.
 
-    def __init__(self, *, shaken: bool = False) -> None:
+    `shaken`, it is restored before each report; `cold`, it began no day earlier.
+    """
+
+    def __init__(self, *, shaken: bool = False, cold: bool = False) -> None:
         self.stage, self.shaken = ClusterStage(SETTINGS, 1), shaken
+        if not cold:
+            self.say(leads(POPULATION - DAY, behaviours=behave(["first"], honest(1))))
         self.say(leads(POPULATION, behaviours=behave(named("past", 1200), honest(1200))))
 
     def say(self, report: LeadReport) -> list[Decision]:

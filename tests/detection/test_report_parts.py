@@ -114,7 +114,8 @@ def group(window: int, names: list[str], value: str, program: int) -> LeadReport
 def test_the_cluster_stage_decides_the_same_from_the_parts_as_from_the_whole(max_rows: int, times: int) -> None:
     crowd = behaviours(named("past", 600), honest(600))
     like = behaviours(named("like", 20), driven(20, 1, 5))
-    reports = [leads(WINDOW - 288, behaviours=crowd)]
+    reports = [leads(WINDOW - 432, behaviours=behaviours(["first"], honest(1)))]  # a day to begin with
+    reports += [leads(WINDOW - 288, behaviours=crowd)]
     reports += [group(WINDOW + 6 * turn, named("m", 20 + 5 * turn), "card", 1) for turn in range(2)]
     reports += [leads(WINDOW + 7, behaviours=like), leads(WINDOW + 100)]
     reports += [group(WINDOW + 110 + 40 * turn, named("m", 30), "card", 1) for turn in range(2)]

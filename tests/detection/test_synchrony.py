@@ -69,9 +69,12 @@ def test_accounts_that_work_at_the_same_minutes_are_told_of() -> None:
 
 @pytest.mark.parametrize("size", [8, 30, 150])
 def test_strangers_are_told_of_no_more_often_than_is_claimed(size: int) -> None:
-    claims = [claim(strangers(size, seed)) for seed in range(300)]
-    assert sum(found <= -1 for found in claims) <= 30 + 16
-    assert sum(found <= -2 for found in claims) <= 3 + 6
+    found = [found_of(strangers(size, seed)) for seed in range(300)]
+    # One of eight who comes at the same minutes of a few hours by chance leaves too few to say anything of.
+    claims = [item.log10_p for item in found if item is not None]
+    assert len(claims) >= 250
+    assert sum(log10_p <= -1 for log10_p in claims) <= 30 + 16
+    assert sum(log10_p <= -2 for log10_p in claims) <= 3 + 6
 
 
 def test_without_allowance_for_a_common_cause_the_rate_is_about_what_is_claimed() -> None:
