@@ -16,6 +16,7 @@ from tests.detection.handmade import WINDOW_MS, default_settings, lead, leads, w
 
 HOUR = 6  # windows
 QUIET = 2 * 24 * HOUR
+REMEMBERED = 30 * 24 * HOUR
 START = 100
 SETTINGS = replace(default_settings(), alert=AlertSettings(resolve_after_s=2 * 24 * 3600, update_every_s=3600))
 DRIVEN: dict[str, Any] = {"requests": 40, "bins": 90}
@@ -177,11 +178,26 @@ def test_what_was_said_before_a_restart_is_heeded_after_it() -> None:
     assert talk.stage.advance() == []
 
 
-def test_a_dismissed_group_that_rested_is_forgotten_with_its_dismissal() -> None:
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_dismissed_group_that_rested_comes_back_as_quiet_as_it_was(restarted: bool) -> None:  # noqa: FBT001
     talk = Talk()
     alert = fired(talk)
     talk.say(DISMISS, alert.alert_id)
-    decisions = talk.tell(QUIET + 1, 20)
-    (anew,) = alerts(decisions)
+    assert talk.tell(QUIET + 1, 20) == []
+    if restarted:
+        talk.restart()
+    assert talk.tell(2 * QUIET + 2, 39) == []
+    decisions = talk.tell(3 * QUIET + 3, 40)
+    (again,) = alerts(decisions)
+    assert (again.alert_id, again.status, again.revision) == (alert.alert_id, "firing", 3)
+    assert again.detected_at == (START + 3 * QUIET + 4) * WINDOW_MS
+    assert {found.account_id for found in decisions if isinstance(found, Limit)} == set(named(40))
+
+
+def test_a_dismissed_group_that_rested_for_long_is_forgotten_with_its_dismissal() -> None:
+    talk = Talk()
+    alert = fired(talk)
+    talk.say(DISMISS, alert.alert_id)
+    (anew,) = alerts(talk.tell(QUIET + REMEMBERED + 1, 20))
     assert (anew.status, anew.revision) == ("firing", 1)
     assert anew.alert_id != alert.alert_id
