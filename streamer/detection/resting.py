@@ -24,7 +24,7 @@ class Resting(NamedTuple):
 
 
 class RestingClusters:
-    """The clusters that rest, those that rest longest first; beyond `MAX_RESTING` these are forgotten."""
+    """The clusters that rest, those that rest longest first; beyond `MAX_RESTING` of a kind these are forgotten."""
 
     def __init__(self, settings: AlertSettings, remember_windows: int) -> None:
         self._settings = settings
@@ -46,8 +46,9 @@ class RestingClusters:
             cluster.quiet_below,
             frozenset(cluster.accounts),
         )
-        if len(self._resting) > MAX_RESTING:
-            del self._resting[next(iter(self._resting))]
+        of_kind = [name for name, found in self._resting.items() if found.kind == cluster.kind]
+        if len(of_kind) > MAX_RESTING:
+            del self._resting[of_kind[0]]
 
     def wake(self, kind: str, keys: Iterable[int], window: int) -> Cluster | None:
         """Give the cluster that comes back with some accounts, without any accounts yet; None if none does.
@@ -62,9 +63,7 @@ class RestingClusters:
         if name is None or shared[name] < self._enough(len(accounts), len(self._resting[name].keys)):
             return None
         found = self._resting.pop(name)
-        return Cluster(
-            name, kind, found.first_window, window, quiet_below=found.quiet_below, revision=found.revision
-        )
+        return Cluster(name, kind, found.first_window, window, quiet_below=found.quiet_below, revision=found.revision)
 
     def _enough(self, size: int, other: int) -> float:
         smaller = min(size, other)

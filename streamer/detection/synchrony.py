@@ -85,8 +85,8 @@ def latest_slots(rows: Rows, window: int, settings: DetectionSettings) -> npt.ND
 def synchrony(rows: Rows, shape: Floats | None, window: int, settings: DetectionSettings) -> EvidenceItem | None:
     """Test whether accounts are active together more than their own volume and everybody's day bring.
 
-    Those that keep to the clock are left out. The mean correlation of pairs, against how strangers' scatters and what a common cause (a lesson, a country's day)
-    explains: up to `cause_correlation` is within two deviations.
+    Those that keep to the clock are left out. The mean correlation of pairs, against how strangers' scatters and what a
+    common cause (a lesson, a country's day) explains: up to `cause_correlation` is within two deviations.
     """
     if shape is None or len(rows) < settings.group.min_accounts:
         return None

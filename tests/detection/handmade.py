@@ -74,7 +74,7 @@ def link(value: str, kind: str = "payment") -> Link:
 
 
 def asked_at(accounts: int, times: int) -> Marks:
-    """The ten minutes of a day in which accounts ask as many times: at any minute of the hour, each at its own times."""
+    """The ten minutes of a day in which accounts ask: at any minute of the hour, each at its own times."""
     ask = (np.arange(SLOTS) * STEP + np.arange(accounts)[:, np.newaxis] * APART) % SLOTS
     active = np.zeros((accounts, SLOTS), dtype=np.bool_)
     np.put_along_axis(active, ask[:, :times], values=True, axis=1)
