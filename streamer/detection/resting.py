@@ -62,9 +62,7 @@ class RestingClusters:
         if name is None or shared[name] < self._enough(len(accounts), len(self._resting[name].keys)):
             return None
         found = self._resting.pop(name)
-        return Cluster(
-            name, kind, found.first_window, window, quiet_below=found.quiet_below, revision=found.revision
-        )
+        return Cluster(name, kind, found.first_window, window, quiet_below=found.quiet_below, revision=found.revision)
 
     def _enough(self, size: int, other: int) -> float:
         smaller = min(size, other)
@@ -76,5 +74,5 @@ class RestingClusters:
 
     def restore(self, state: list[Any]) -> None:
         """Take over what `snapshot` gave."""
-        resting = [Resting(*found[:-1], frozenset(found[-1])) for found in state]
-        self._resting = {found.cluster_id: found for found in resting}
+        resting = [Resting(*found) for found in state]
+        self._resting = {found.cluster_id: found._replace(keys=frozenset(found.keys)) for found in resting}

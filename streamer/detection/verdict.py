@@ -49,7 +49,4 @@ def sentence(account_count: int, request_count: int, link_kinds: list[str], evid
     shared = " and ".join(LINK_WORDS.get(kind, kind) for kind in link_kinds[:3])
     sharing = f" that share {shared}" if shared else ""
     families = ", ".join(item.family for item in evidence[:3])
-    return (
-        f"{account_count} accounts{sharing} look driven by one hand ({families}); "
-        f"{request_count} requests so far."
-    )
+    return f"{account_count} accounts{sharing} look driven by one hand ({families}); {request_count} requests so far."
