@@ -22,10 +22,10 @@ Floats = npt.NDArray[np.float64]
 Marks = npt.NDArray[np.bool_]
 
 
-def marks(rows: Rows) -> Marks:
-    """Give in which ten minutes of the day accounts were active: shape (accounts, 144)."""
-    bits = rows["slots"][:, :, np.newaxis] >> np.arange(SLOTS_PER_HOUR, dtype=np.uint8) & 1
-    return bits.reshape(len(rows), DAY_HOURS * SLOTS_PER_HOUR).astype(np.bool_)
+def marks(slots: Rows) -> Marks:
+    """Give in which ten minutes of the day accounts were active, of the column `slots`: shape (accounts, 144)."""
+    bits = slots[:, :, np.newaxis] >> np.arange(SLOTS_PER_HOUR, dtype=np.uint8) & 1
+    return bits.reshape(len(slots), DAY_HOURS * SLOTS_PER_HOUR).astype(np.bool_)
 
 
 def clockwork(active: Marks) -> Floats:

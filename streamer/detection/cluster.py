@@ -75,8 +75,8 @@ class Finding:
 class Cluster:
     """Accounts under common control, as far as is known; `hours` are (hour, requests, accounts), the newest last.
 
-    Somebody who dismissed it is not told again while it has fewer accounts than `quiet_below`. `revision` is that of its
-    alert when that was last resolved.
+    Somebody who dismissed it is not told again while it has fewer accounts than `quiet_below`. `revision` is that of
+    its alert when that was last resolved.
     """
 
     cluster_id: str

@@ -74,13 +74,13 @@ def evenness(table: Table, settings: GroupSettings) -> EvidenceItem | None:
 
     Chi-square of the scatter of the logarithms of their rates against `evenness_floor_ratio` of the population's: an
     honest group may be that much more alike than strangers are. The population's is that of the same plans, and of
-    accounts that have been seen for as long. Those that keep to the clock are left out, and as many requests as it takes
-    must come in as many different ten minutes: what is asked at one go is one choice.
+    accounts that have been seen for as long. Those that keep to the clock are left out, and as many requests as it
+    takes must come in as many different ten minutes: what is asked at one go is one choice.
     """
     found = _evenness(table.rows, settings)
     if found is None or found.log10_p > SPEAKS_LOG10_P:
         return found
-    active = marks(table.rows)
+    active = marks(table.rows["slots"])
     free = timeless(active)
     occasions = np.sort(active[free].sum(axis=1))
     if len(occasions) < settings.min_accounts or occasions[len(occasions) // 2] < settings.min_requests:

@@ -37,7 +37,8 @@ _TYPICAL = tuple(place for place, feature in enumerate(PROFILE) if feature not i
 class Judgement(NamedTuple):
     """What a group test found: the evidence that speaks, and the probability of all families taken together.
 
-    `is_alarming` says that two families speak that do not follow from one another, one of them a clear trace of control.
+    `is_alarming` says that two families speak that do not follow from one another, one of them a clear trace of
+    control.
     """
 
     evidence: list[EvidenceItem]

@@ -75,5 +75,5 @@ class RestingClusters:
 
     def restore(self, state: list[Any]) -> None:
         """Take over what `snapshot` gave."""
-        resting = [Resting(*found[:-1], frozenset(found[-1])) for found in state]
-        self._resting = {found.cluster_id: found for found in resting}
+        resting = [Resting(*found) for found in state]
+        self._resting = {found.cluster_id: found._replace(keys=frozenset(found.keys)) for found in resting}

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from streamer.detection.bonds import PASSER_SUPPORT
 from streamer.detection.circumstances import Circumstances
 from streamer.detection.cluster import Suspect
 from streamer.detection.clusters import Clusters
@@ -16,7 +17,7 @@ from streamer.detection.links import BINDING, Link
 from streamer.detection.naming import Naming
 from streamer.detection.opinion import Opinion
 from streamer.detection.settings import HOUR_S, DetectionSettings
-from streamer.detection.union import PASSER_SUPPORT, Grower, Union
+from streamer.detection.union import Grower, Union
 
 SEEDS_PER_WINDOW = 8
 REST_S = HOUR_S

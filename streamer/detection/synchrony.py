@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from streamer.detection.account_book import DAY_HOURS, HOUR_MS
 from streamer.detection.account_learning import SLOT_MS, SLOTS_PER_HOUR
-from streamer.detection.clocks import timeless
+from streamer.detection.clocks import marks, timeless
 from streamer.detection.evidence import EvidenceItem
 from streamer.detection.probability import upper_tail
 from streamer.detection.profile import Rows
@@ -71,9 +71,7 @@ def active_slots(rows: Rows, window: int, settings: DetectionSettings) -> npt.ND
     per_hour = settings.window.windows(HOUR_MS / 1000)
     now, last = window // per_hour, rows["window"].astype(np.int64)[:, np.newaxis] // per_hour
     hour = last - (last - np.arange(DAY_HOURS)) % DAY_HOURS
-    marks = np.where(hour > now - DAY_HOURS, rows["slots"], 0).astype(np.uint8)
-    bits = marks[:, :, np.newaxis] >> np.arange(SLOTS_PER_HOUR, dtype=np.uint8) & 1
-    return bits.reshape(len(rows), SLOTS).astype(np.bool_)
+    return marks(np.where(hour > now - DAY_HOURS, rows["slots"], 0).astype(np.uint8))
 
 
 def latest_slots(rows: Rows, window: int, settings: DetectionSettings) -> npt.NDArray[np.bool_]:

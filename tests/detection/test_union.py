@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from streamer.detection.bonds import PASSER_SUPPORT
 from streamer.detection.evidence import HandOff
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.member_table import MemberTable
 from streamer.detection.passing_rate import PassingRate
 from streamer.detection.profile import PROFILE, Feature, Rows
-from streamer.detection.union import PASSER_SUPPORT, Grower, Union
+from streamer.detection.union import Grower, Union
 from tests.detection.handmade import default_settings, key_of, lead, link, watched
 
 WINDOW = 2000
