@@ -11,92 +11,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as distributions
 
-from streamer.detection.account_rows import census
 from streamer.detection.evidence import EvidenceItem
 from streamer.detection.families import CAUSE, Passing, Table, capabilities, evenness, failover, hand_off, rhythm
-from streamer.detection.group import CONFIRMING, Judgement, control, is_accountable, judge, strangers, typicality
+from streamer.detection.group import CONFIRMING, control, is_accountable, judge, strangers, typicality
 from streamer.detection.member_table import members_of
-from streamer.detection.population import Reference, strata_of
 from streamer.detection.probability import FLOOR_LOG10, fisher, log10_of, poisson_log10, upper_tail
-from streamer.detection.profile import BINS, BUCKETS, MISSING, PROFILE, Feature, Rows
-from streamer.detection.settings import GroupSettings, ReferenceSettings
+from streamer.detection.profile import MISSING, PROFILE, Feature, Rows
 from tests.detection.handmade import START_WINDOW, rows_of
-
-SETTINGS = GroupSettings(
-    min_accounts=8,
-    min_requests=4,
-    evenness_floor_ratio=0.35,
-    rhythm_correlation=0.1,
-    cause_correlation=0.3,
-    control_log10_p=-4.0,
-    family_log10_p=-2.0,
-    organization_ratio=0.8,
-    hand_off_s=120,
+from tests.detection.people import (
+    ALL_DAY,
+    EVEN,
+    LONG,
+    NEW,
+    NOTHING_PASSED,
+    REGULAR,
+    SETTINGS,
+    SPREAD,
+    STRANGERS,
+    alarms,
+    group,
+    table,
+    verdict,
 )
-STRANGERS = replace(SETTINGS, evenness_floor_ratio=1.0, rhythm_correlation=0.0, cause_correlation=0.0)
-REFERENCE_SETTINGS = ReferenceSettings(min_accounts=100, min_stratum_accounts=50)
-SPREAD = {
-    Feature.VOLUME: (60, 12, 120),
-    Feature.HOURS: (16, 5, 31),
-    Feature.RHYTHM: (32, 9, 63),
-    Feature.OUTPUT: (28, 6, 56),
-    Feature.AGE: (24, 6, 48),
-    Feature.INPUT: (30, 6, 60),
-    Feature.GREED: (40, 6, 60),
-    Feature.FOLLOW: (8, 3, 16),
-    Feature.TONGUES: (60, 12, 120),
-    Feature.FOCUS: (60, 12, 120),
-}
-NOTHING_PASSED = Passing(0, 0.1)
 
-
-def people(size: int) -> Rows:
-    """Strangers of whom no feature has to do with another."""
-    rng = np.random.default_rng(7)
-    rows = rows_of([f"p{number}" for number in range(size)], requests=20)
-    for feature, (middle, deviation, most) in SPREAD.items():
-        drawn = np.clip(rng.normal(middle, deviation, size).round(), 0, most)
-        rows["bins"][:, PROFILE.index(feature)] = drawn
-    return rows
-
-
-def population(rows: Rows) -> Reference:
-    counts = np.zeros(strata_of(REFERENCE_SETTINGS) * Feature.COUNT * BUCKETS * BINS, dtype=np.int64)
-    codes, numbers = census(rows, np.ones(len(rows), dtype=np.bool_), (0, 0))
-    counts[codes] = numbers
-    shape = (strata_of(REFERENCE_SETTINGS), Feature.COUNT, BUCKETS, BINS)
-    return Reference(0, counts.reshape(shape), 1.0, REFERENCE_SETTINGS)
-
-
-PEOPLE = people(3000)
-REFERENCE = population(PEOPLE)
-
-
-def table(rows: Rows) -> Table:
-    return Table(members_of(rows, START_WINDOW, REFERENCE.usual_variance(rows), REFERENCE.scores(rows)))
-
-
-def group(size: int, seed: int = 0, fixed: dict[int, int] | None = None) -> Rows:
-    """People drawn at random, with what is `fixed` the same for all but for a bin or so."""
-    rng = np.random.default_rng([size, seed])
-    rows: Rows = PEOPLE[rng.integers(0, len(PEOPLE), size)]
-    for feature, place in (fixed or {}).items():
-        rows["bins"][:, PROFILE.index(feature)] = place + rng.integers(0, 2, size)
-    return rows
-
-
-def verdict(rows: Rows, link_kind: str = "payment", passing: Passing = NOTHING_PASSED) -> Judgement | None:
-    return judge(table(rows), passing, [link_kind], SETTINGS)
-
-
-def alarms(rows: Rows, link_kind: str = "payment", passing: Passing = NOTHING_PASSED) -> set[str]:
-    """The families that speak, where they make an alarm."""
-    found = verdict(rows, link_kind, passing)
-    return {item.family for item in found.evidence} if found is not None and found.is_alarming else set()
-
-
-EVEN, REGULAR, ALL_DAY = {Feature.VOLUME: 70}, {Feature.RHYTHM: 8}, {Feature.HOURS: 1}
-BUSY, LONG, NEW = {Feature.VOLUME: 95}, {Feature.OUTPUT: 45}, {Feature.AGE: 6}
 TESTS = {"evenness": evenness, "rhythm": rhythm, **CAUSE}
 
 
@@ -151,40 +88,6 @@ def test_honest_groups_are_not_suspected(size: int) -> None:
     assert [alarms(group(size, seed)) for seed in range(200)] == [set()] * 200
 
 
-@pytest.mark.parametrize("size", [10, 40, 400])
-def test_even_use_is_found_and_the_surer_the_more_accounts(size: int) -> None:
-    item = evenness(table(group(size, fixed=EVEN)), SETTINGS)
-    assert item is not None
-    assert item.log10_p < -0.3 * size or item.log10_p == FLOOR_LOG10
-    assert item.observed < item.expected
-    assert f"{size} accounts are used alike: 20 to 20 requests" in item.statement
-
-
-def test_evenness_is_the_chi_square_of_the_scatter_of_rates() -> None:
-    bins = [60, 62, 64, 66, 68, 70, 72, 74, 76, 78]
-    members = group(10)
-    members["bins"][:, PROFILE.index(Feature.VOLUME)] = bins
-    item = evenness(table(members), STRANGERS)
-    usual = np.var(PEOPLE["bins"][:, PROFILE.index(Feature.VOLUME)])
-    squares = sum((place - 69) ** 2 for place in bins) + 9 / 12  # a bin is as wide as one: it scatters by 1/12
-    assert item is not None
-    assert item.log10_p == pytest.approx(math.log10(distributions.chi2.cdf(squares / usual, 9)), rel=1e-5)
-
-
-def test_uneven_use_is_no_evidence() -> None:
-    item = evenness(table(np.concatenate((group(20, fixed=EVEN), group(20, 1, BUSY)))), SETTINGS)
-    assert item is not None
-    assert item.log10_p > -0.5
-
-
-@pytest.mark.parametrize("requests, speaks", [(3, False), (4, True)])
-def test_accounts_that_hardly_do_anything_are_even_for_nothing(requests: int, speaks: bool) -> None:  # noqa: FBT001
-    quiet = group(40, fixed=EVEN)
-    known = table(quiet)
-    known.rows["requests_24h"] = requests
-    assert (evenness(known, SETTINGS) is not None) is speaks
-
-
 @pytest.mark.parametrize("fixed, words", [(REGULAR, "gaps are more even"), (ALL_DAY, "day is flatter")])
 def test_rhythm_is_the_stronger_of_gaps_and_hours(fixed: dict[int, int], words: str) -> None:
     item = rhythm(table(group(60, fixed=fixed)), SETTINGS)
@@ -233,19 +136,6 @@ def test_what_goes_on_at_once_is_a_programs_doing_and_what_goes_on_at_any_time_i
 def test_two_families_with_a_trace_of_control_are_an_alarm() -> None:
     assert {"evenness", "rhythm"} <= alarms(group(40, fixed={**EVEN, **REGULAR}))
     assert {"hand_off", "newness"} <= alarms(group(60, fixed=NEW), passing=Passing(20, 0.5))
-
-
-@pytest.mark.parametrize("cause", [BUSY, {**EVEN, **NEW}, {**BUSY, **NEW}])
-def test_that_new_or_busy_accounts_are_even_is_no_alarm_without_one_more_family(cause: dict[int, int]) -> None:
-    found = verdict(group(60, fixed=cause))
-    assert found is not None
-    clear = {item.family for item in found.evidence if item.log10_p <= SETTINGS.family_log10_p}
-    assert clear >= {"evenness"}
-    assert clear > {"evenness"}
-    assert clear <= {"evenness", "newness", "volume"}
-    assert not found.is_alarming
-    assert {*clear, "rhythm"} <= alarms(group(60, fixed={**cause, **REGULAR}))
-    assert {*clear, "output"} <= alarms(group(60, fixed={**cause, **LONG}))
 
 
 def test_families_that_are_disabled_do_not_count() -> None:

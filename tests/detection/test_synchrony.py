@@ -150,3 +150,23 @@ def test_a_day_is_kept_over_a_restart() -> None:
     shapes = [one.shape(2 * DAY + 2 * EPOCH) for one in (day, again)]
     assert shapes[0] is not None
     assert shapes[0] == pytest.approx(shapes[1])
+
+
+def timers(count: int, seed: int) -> npt.NDArray[np.bool_]:
+    """Accounts that timers start at the same minute of the same eight hours."""
+    hours = np.random.default_rng(seed).permutation(24)[:8]
+    active = np.zeros((count, SLOTS), dtype=np.bool_)
+    active[:, 6 * hours + 2] = True
+    return active
+
+
+def test_those_who_keep_to_the_clock_are_left_out() -> None:
+    assert found_of(timers(30, 1)) is None
+    others = strangers(40, 4)
+    assert found_of(np.concatenate((timers(30, 1), others))) == found_of(others)
+
+
+def test_as_few_times_in_common_at_any_minute_are_told_of() -> None:
+    driven = np.zeros((30, SLOTS), dtype=np.bool_)
+    driven[:, np.arange(8) * 13] = True  # at any minute of the hour
+    assert claim(driven) < -4
