@@ -68,6 +68,36 @@ def test_one_account_in_common_is_not_enough_but_where_it_passed_a_request_on() 
         assert ground.inside(ground.grow(a, "card")) == [*a, *b[:joined]]
 
 
+def passing(pairs: int, refused: int, own_pairs: int = 0) -> list[str]:
+    """Those of six accounts on a tie who join eight of which some `pairs` passed on one in two refused requests.
+
+    Each of the six was refused a request as often as is said; `own_pairs` of them passed requests to the eight.
+    """
+    ground = Ground()
+    a = ground.accounts("a", 8, refused=[2] * 8)
+    b = ground.accounts("b", 6, refused=refused)
+    ground.tie(a, "card")
+    ground.tie([*a[6:], *b], "net", "address_block")
+    ring = [(a[place], a[(place + step) % 8]) for step in (1, 2) for place in range(8)]
+    for giver, taker in ring[:pairs]:
+        ground.passes(giver, taker)
+    for giver, taker in zip(b[:own_pairs], a, strict=False):
+        ground.passes(giver, taker)
+    return [name for name in ground.inside(ground.grow(a, "card")) if name in b]
+
+
+def test_who_is_refused_often_and_never_passes_on_is_not_of_those_who_do() -> None:
+    assert len(passing(8, 0)) == 6  # they were refused nothing that they could pass on
+    assert len(passing(8, 1)) == 6  # as few as that may be chance
+    assert passing(8, 10) == []
+    assert len(passing(2, 10)) == 6  # of two hand-offs little follows
+
+
+def test_who_passes_on_half_as_often_as_those_do_may_join() -> None:
+    assert passing(16, 2) == []  # every second refusal was passed on within, and none of twelve
+    assert len(passing(16, 2, own_pairs=6)) == 6
+
+
 def test_accounts_that_were_not_active_of_late_do_not_join() -> None:
     ground = Ground()
     a, b = ground.accounts("a", 8), ground.accounts("b", 4, window=WINDOW - DAY)
