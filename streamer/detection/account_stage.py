@@ -6,20 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from streamer.detection.account_book import AccountBook
-from streamer.detection.account_learning import DAY_MS, Segments, learn, surprise
-from streamer.detection.account_rows import census, rows_of
-from streamer.detection.behaviour import behaviour_of, due
-from streamer.detection.early_counts import EarlyCounts, Passed
-from streamer.detection.evidence import CELL, ActiveAccounts, EarlyCount, WindowReport
-from streamer.detection.identities import Identities, prompts_of, refused_in
+from streamer.detection.account_learning import Segments
+from streamer.detection.early_counts import EarlyCounts
+from streamer.detection.evidence import WindowReport
 from streamer.detection.open_window import OpenWindow, Roll
-from streamer.detection.profile import put_rows
 from streamer.detection.recent import Recent, event_keys
 from streamer.detection.request import Request
 from streamer.detection.settings import DetectionSettings
+from streamer.detection.telling import Telling
 from streamer.detection.window import EventClock
 
 NEVER_MS = 1 << 62
@@ -60,7 +55,7 @@ class AccountStage:
         self._recent = Recent()
         self._book = AccountBook(settings.account, track_changes=track_changes)
         self._roll = Roll()
-        self._identities = Identities(settings.reference.strata, settings.link.disabled_kinds)
+        self._telling = Telling(settings, self._book)
         self._early = EarlyCounts(settings.alert.account_min_requests)
         self._idle = False
 
@@ -201,55 +196,14 @@ class AccountStage:
         passed = self._early.passed(window, seen, closing=closing)
         if not len(passed.place):
             return []
-        return [WindowReport(self.partition, window, early=self._described(window, seen, passed), last=False)]
-
-    def _described(self, window: int, seen: OpenWindow, passed: Passed) -> list[EarlyCount]:
-        start_ms = window * self._window_ms
-        names = seen.account_ids()
-        account_ids = [names[at] for at in passed.place.tolist()]
-        known = self._book.look(account_ids, start_ms)
-        # To as many digits as a row has.
-        odd = surprise(known, passed.bound).astype(np.float32)
-        first_ms = np.where(known["requests"] > 0, known["first_ms"], start_ms)
-        columns = (known["key"], passed.bound, odd, first_ms, known["requests"] + passed.bound, known["output_tokens"])
-        return [EarlyCount(*told) for told in zip(account_ids, *(column.tolist() for column in columns), strict=True)]
+        return [WindowReport(self.partition, window, early=self._telling.early(window, seen, passed), last=False)]
 
     def _close(self, window: int) -> WindowReport:
         self._recent.close(window)
-        start_ms = window * self._window_ms
-        end_ms = start_ms + self._window_ms
         seen = self._open.pop(window).columns()
         cut = Segments(seen)
-        account_ids = [seen.account_ids[at] for at in cut.accounts.tolist()]
         self.first_ms = min(self.first_ms, int(cut.first_ms.min()))
-        slots = self._book.open(account_ids, cut.first_ms, start_ms)
-        state = self._book.rows.take(slots)
-        odd, before_ms = surprise(state, cut.counts), state["last_ms"].copy()
-        who = self._identities.of(seen)
-        learn(state, cut, who.origins, start_ms, self.settings.account)
-        rows = rows_of(state, cut, end_ms, odd, who.created_ms)
-        rows["stratum"], rows["organization"], rows["place"] = who.stratum, who.organization, who.place
-        rows["before_ms"], rows["model"] = before_ms, who.model
-        day = (end_ms - 1) // DAY_MS
-        daily = day > state["census_day"]
-        state["census_day"] = np.maximum(day, state["census_day"])
-        told = np.flatnonzero(due(state, cut.counts, start_ms))
-        behaviour = behaviour_of(state.take(told), end_ms, who.created_ms[told])
-        put_rows(self._book.rows, slots, state)
-        prompts = prompts_of(seen, cut, start_ms)
-        codes, counts = census(rows, daily, refused_in(prompts))
-        cells = np.empty(len(codes), dtype=CELL)
-        cells["code"], cells["count"] = codes, counts
-        active = ActiveAccounts(
-            account_ids,
-            rows.tobytes(),
-            who.models,
-            who.links,
-            who.uses.tobytes(),
-            prompts.tobytes(),
-            behaviour.tobytes(),
-        )
-        return WindowReport(self.partition, window, active, cells.tobytes())
+        return WindowReport(self.partition, window, *self._telling.closed(window, seen, cut))
 
     def take_changed(self) -> dict[str, bytes]:
         """Give the packed record of every account that changed since this was last asked."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from streamer.detection.account_news import AccountNews
 from streamer.detection.alerts import AlertBook
 from streamer.detection.behaviour_table import BehaviourTable
 from streamer.detection.circumstances import Circumstances
@@ -12,8 +13,9 @@ from streamer.detection.claims import Claims
 from streamer.detection.cluster import Cluster, ClusterAccount, Suspect, suspect_of
 from streamer.detection.clusters import Clusters
 from streamer.detection.early_alarms import EarlyAlarms
-from streamer.detection.evidence import HandOff, LeadReport, Saying, WatchedAccounts
+from streamer.detection.evidence import LeadReport, Saying
 from streamer.detection.group import MIN_FAMILIES
+from streamer.detection.hand_off_news import HandOffNews
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.limits import LimitBook
 from streamer.detection.member_table import MemberTable
@@ -31,7 +33,6 @@ from streamer.detection.window import Barrier
 
 FORMAT = 5
 DOUBT_EVERY_S = 6 * HOUR_S
-SWEEP_S = 6 * HOUR_S
 CONFIRM, DISMISS = "confirm", "dismiss"
 # What was dismissed is news again when it has become so many times as large.
 REOPEN_RATIO = 2
@@ -51,13 +52,14 @@ class ClusterStage:
         self._rate = PassingRate(settings)
         self._opinion = Opinion()
         self._behaviour = BehaviourTable(settings.likeness, settings.window)
+        self._accounts = AccountNews(settings, self._members, self._behaviour, self.clusters)
+        self._hand_offs = HandOffNews(self._book, self._members, self._rate, self.clusters)
         self._naming = Naming(settings, self._behaviour, self.clusters)
         self._circumstances = Circumstances(settings, self._book, self._members, self.clusters)
         self._search = Search(settings, self._opinion, self._naming, self._circumstances)
         self._claims = Claims(settings, self.clusters)
         self._early = EarlyAlarms(settings, self.clusters, self._claims, self.alerts, self._book)
         self._said: list[Saying] = []
-        self._swept = -1
         self._window_ms = settings.window.window_ms
 
     @property
@@ -116,81 +118,23 @@ class ClusterStage:
         now_ms = (window + 1) * self._window_ms
         self.limits.expire(now_ms)
         for report in reports:
-            self._take_accounts(report.watched, window, now_ms)
+            self._accounts.take(report.watched, window, now_ms)
             if report.behaviours.account_ids:
                 self._behaviour.put(report.behaviours.table(), report.behaviours.account_ids, window)
         self._behaviour.sweep(window)
         leads = sorted((lead for report in reports for lead in report.leads), key=lambda lead: lead.link.key)
         for lead in leads:
             self._book.add(lead, window)
-        hand_offs = self._take_hand_offs(window, reports)
+        hand_offs = self._hand_offs.take(window, reports)
         self._circumstances.learn(window, reports)
         self._book.forget(window)
-        self._forget_accounts(window)
+        self._accounts.forget(window)
         grower = Grower(self.settings, self._book, self._members, self._rate, window)
         seeds = self._search.seeds(leads, hand_offs, self._book, self.clusters, window)
         suspects, tests = self._search.look(seeds, self.clusters, grower, window)
         suspects += [suspect_of(burst, window) for report in reports for burst in report.bursts]
         self._claims.count(window, sum(report.tests for report in reports), tests)
         return self._decide(suspects, window, now_ms)
-
-    def _take_accounts(self, watched: WatchedAccounts, window: int, now_ms: int) -> None:
-        """Bring accounts up to date; those of clusters add to the cluster's hours, once a window."""
-        rows = watched.table()
-        windows = zip(rows["key"].tolist(), rows["window"].tolist(), rows["requests"].tolist(), strict=True)
-        fresh = [(key, requests) for key, at, requests in windows if at == window and key in self.clusters.of_account]
-        told = {key for key, _ in fresh if self._members.window_of(key) >= window}
-        self._members.put(rows, watched.account_ids, [watched.models[number] for number in rows["model"].tolist()])
-        within = [(self.clusters.by_id[self.clusters.of_account[key]], key) for key, _ in fresh]
-        self._refresh([cluster.accounts[key] for cluster, key in within], [key for _, key in within])
-        for (cluster, key), (_, requests) in zip(within, fresh, strict=True):
-            if key not in told:
-                cluster.note(now_ms, key, requests)
-
-    def _forget_accounts(self, window: int) -> None:
-        """Drop, four times a day, accounts idle for longer than any tie is remembered; clusters keep theirs."""
-        every = self.settings.window.windows(SWEEP_S)
-        if window // every != self._swept:
-            self._swept = window // every
-            idle = self.settings.window.windows(self.settings.link.idle_s)
-            self._members.forget(self._swept * every - idle, kept=self.clusters.of_account.keys())
-
-    def _refresh(self, accounts: Iterable[ClusterAccount], keys: Iterable[int]) -> None:
-        """Bring accounts, given side by side with their keys, up to what is known of them."""
-        side_by_side = list(zip(keys, accounts, strict=True))
-        watched = {key: account for key, account in side_by_side if key in self._members}
-        rows = self._members.of(watched)
-        columns = (rows[name].tolist() for name in ("first_seen_ms", "total_requests", "total_output_tokens"))
-        for account, key, first_ms, requests, tokens in zip(watched.values(), watched, *columns, strict=True):
-            account.first_seen_ms, account.requests, account.output_tokens = first_ms, requests, tokens
-            models = self._members.models_of(key)
-            if models != account.models:
-                account.models = tuple(sorted({*account.models, *models}))
-        for key, account in side_by_side:
-            if key not in watched and (totals := self._behaviour.totals(key)) is not None:
-                account.first_seen_ms, account.requests, account.output_tokens = totals
-
-    def _take_hand_offs(self, window: int, reports: list[LeadReport]) -> list[HandOff]:
-        """Take in hand-offs but for those within one organization or one place, whose own affair they are.
-
-        What clusters do is not learned as something that happens by chance.
-        """
-        told = sorted({passed for report in reports for passed in report.hand_offs})
-        found = [passed for passed in told if not self._is_own_affair(passed)]
-        for passed in found:
-            self._book.pass_on(passed, window)
-        free = [p for p in found if p.giver not in self.clusters.of_account and p.taker not in self.clusters.of_account]
-        refused = max((sum(report.refused) for report in reports), default=0)
-        self._rate.learn(window, refused, len(free))
-        return found
-
-    def _is_own_affair(self, passed: HandOff) -> bool:
-        """Whether two accounts have an organization, a device, an address or a card in common."""
-        rows = self._members.of((passed.giver, passed.taker))
-        owners, places = rows["organization"], rows["place"]
-        if len(rows) < 2:  # noqa: PLR2004 - a giver and a taker
-            return True
-        return bool(owners[0] == owners[1] != 0) or bool(((places[0] == places[1]) & (places[0] != 0)).any())
 
     def _decide(self, suspects: Iterable[Suspect], window: int, now_ms: int) -> list[Decision]:
         decisions: list[Decision] = []
@@ -223,7 +167,7 @@ class ClusterStage:
                 decisions += self.alerts.resolve(cluster, now_ms, "nobody is left in it")
                 continue
             cluster.forget_findings(window - self.settings.window.windows(DAY_S))
-            self._refresh(cluster.accounts.values(), cluster.accounts)
+            self._accounts.refresh(cluster.accounts.values(), cluster.accounts)
             decisions += memberships(cluster, left, self._book, now_ms, only_left=cluster.is_quiet())
             if not cluster.is_quiet():
                 decisions += self.alerts.revise(cluster, self._book, now_ms)
@@ -286,7 +230,7 @@ class ClusterStage:
             "looked": sorted(self._search.looked.items()),
             "clusters": self.clusters.snapshot(),
             "limits": self.limits.snapshot(),
-            "swept": self._swept,
+            "swept": self._accounts.swept,
             "alerts": self.alerts.snapshot(),
             "early": self._early.snapshot(),
         }
@@ -309,5 +253,5 @@ class ClusterStage:
         self.clusters.restore(state["clusters"])
         self.limits.restore(state["limits"])
         self.alerts.restore(state["alerts"])
-        self._swept = state["swept"]
+        self._accounts.swept = state["swept"]
         self._early.restore(state.get("early", []))

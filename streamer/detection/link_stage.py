@@ -13,7 +13,6 @@ from streamer.detection.evidence import (
     CELL,
     ActiveAccounts,
     Behaviours,
-    HandOff,
     Lead,
     LeadReport,
     WatchedAccounts,
@@ -33,6 +32,7 @@ from streamer.detection.profile import BINS, BUCKETS, Feature
 from streamer.detection.report_parts import partition_of
 from streamer.detection.settings import HOUR_S, DetectionSettings
 from streamer.detection.sightings import Flags
+from streamer.detection.watch import Watch
 from streamer.detection.window import Barrier
 
 FORMAT = 4
@@ -56,7 +56,7 @@ class LinkStage:
         self._bursts = Bursts(settings, partition, partitions)
         self._launches = LaunchWatch(settings, partition, partitions)
         self._members = MemberTable()
-        self._watched: dict[int, int] = {}
+        self._watch = Watch(settings, self._members)
         self._barrier: Barrier[ActiveAccounts] = Barrier(sources)
         self._summaries: dict[int, list[bytes]] = {}
         self._population = Population(settings.reference, settings.window)
@@ -140,8 +140,8 @@ class LinkStage:
         )
         bursts = [found for found in judged if found is not None]
         leads, tests = self._judge_groups(list(self._index.due(window, reference)), window)
-        shown = self._shown(leads, hand_offs, gathered, window)
-        watched = self._watched_accounts(shown | {burst.key for burst in bursts})
+        shown = self._watch.shown(leads, hand_offs, gathered, window)
+        watched = self._watch.accounts(shown | {burst.key for burst in bursts})
         return LeadReport(
             self.partition,
             window,
@@ -190,26 +190,6 @@ class LinkStage:
         group.suspect = log10_p <= self.settings.group.lead_log10_p
         return log10_p, tested
 
-    def _shown(self, leads: Sequence[Lead], hand_offs: Iterable[HandOff], gathered: Gathering, window: int) -> set[int]:
-        """Give the accounts that the next stage must see: those of new leads, and those that are watched and active."""
-        until = window + self.settings.window.windows(self.settings.link.watch_s)
-        shown = set(np.frombuffer(b"".join(lead.members for lead in leads), dtype=np.uint64).tolist())
-        for lead in leads:
-            if lead.log10_p <= self.settings.group.lead_log10_p:
-                self._watched.update(dict.fromkeys(lead.keys().tolist(), until))
-        for found in hand_offs:
-            shown.update((found.giver, found.taker))
-            self._watched.update(dict.fromkeys((found.giver, found.taker), until))
-        shown.update(self._watched.keys() & set(gathered.account_keys.tolist()))
-        return shown
-
-    def _watched_accounts(self, keys: set[int]) -> WatchedAccounts:
-        known = [key for key in sorted(keys) if key in self._members]
-        rows = self._members.of(known)
-        models: dict[tuple[str, ...], int] = {}
-        rows["model"] = [models.setdefault(self._members.models_of(key), len(models)) for key in known]
-        return WatchedAccounts([self._members.name(key) for key in known], rows.tobytes(), list(models))
-
     def _behaviours(self, gathered: Gathering) -> Behaviours:
         """Pass on how accounts of this partition's shards behave."""
         rows = gathered.behaviour
@@ -225,7 +205,7 @@ class LinkStage:
         self._swept = stretch
         begin = stretch * self.settings.window.windows(SWEEP_S)
         self._members.forget(begin - self.settings.window.windows(self.settings.link.idle_s))
-        self._watched = {key: until for key, until in self._watched.items() if until >= begin}
+        self._watch.forget(begin)
 
     def snapshot(self) -> dict[str, Any]:
         """Plain data from which `restore` makes the same stage."""
@@ -242,7 +222,7 @@ class LinkStage:
             "hand_offs": self._hand_offs.snapshot(),
             "launches": self._launches.snapshot(),
             "members": self._members.snapshot(),
-            "watched": sorted(self._watched.items()),
+            "watched": self._watch.snapshot(),
             "bursts": self._bursts.snapshot(),
         }
 
@@ -260,7 +240,7 @@ class LinkStage:
         self._hand_offs.restore(state["hand_offs"])
         self._launches.restore(state["launches"])
         self._members.restore(state["members"])
-        self._watched = dict(state["watched"])
+        self._watch.restore(state["watched"])
         self._bursts.restore(state.get("bursts", ([], [])))
 
 

@@ -131,7 +131,7 @@ class LikenessSettings:
 
     error_ratio: float = 0.01
     new_error_ratio: float = 0.05
-    min_requests: int = 15
+    min_requests: int = 10
     min_known: int = 12
     max_ratio: float = 4.0
     every_s: int = 6 * HOUR_S

@@ -140,6 +140,35 @@ COMMUNITIES: Final[dict[str, HonestTraits]] = {
         event=True,
         event_hour=14.0,
     ),
+    # A game jam on the web: strangers from everywhere build on one starter kit for two days, each on a card of its own.
+    "game_jam": HonestTraits(
+        identity=Identity(
+            stacks={"sdk": 0.5, "tool": 0.3, "web": 0.2},
+            plans={"payg": 0.5, "free": 0.3, "subscription": 0.2},
+            second_place=0.2,
+            just_joined=0.75,
+        ),
+        content=Content(
+            turns_mu=0.9,
+            pause_mu=3.6,
+            template_ratio=0.35,
+            templates=5,
+            shared_templates=True,
+            system={"group": 0.6, "own": 0.4},
+            capabilities=(0.46, 0.22, 0.06, 0.1, 0.01, 0.03, 0.04, 0.08),
+            limited_ratio=0.03,
+        ),
+        requests_per_day=60.0,
+        requests_sigma=1.0,
+        group_size=80,
+        rhythm="sleepless",
+        weekend=1.0,
+        days_off=0.0,
+        group_days=2.0,
+        event=True,
+        event_hour=17.0,
+        stagger_days=0.1,
+    ),
     # A newspaper writes about the service: strangers sign up within hours, and most lose interest.
     "press_day": HonestTraits(
         identity=Identity(signup_spread_days=0.6),

@@ -12,7 +12,7 @@ from streamer.simulation.identity import DAY_MS
 from streamer.simulation.randomness import mix, normal, uniform
 from streamer.simulation.requests import nothing
 from streamer.simulation.rhythm import HOUR_MS, hour_of_week, week
-from streamer.simulation.timetable import Timetable
+from streamer.simulation.timetable import jobs, timers
 
 if TYPE_CHECKING:
     from streamer.simulation.identity import Accounts
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from streamer.simulation.traits import HonestTraits
 
 _BURSTY: Final = 0.35
+_BY_THE_CLOCK: Final = {"scheduled": jobs, "timer": timers}
 
 
 class Crowd:
@@ -44,7 +45,8 @@ class Crowd:
         self._mood_day: Integers = np.full(len(accounts), -1)
         self._mean_turns = self._asker.mean_turns()
         self._sessions_per_hour: Reals = median / 24 / self._mean_turns
-        self._timetable = Timetable(self._sessions_per_hour * 24, salt) if traits.rhythm == "scheduled" else None
+        planned = _BY_THE_CLOCK.get(traits.rhythm)
+        self._timetable = None if planned is None else planned(self._sessions_per_hour * 24, salt)
 
     def requests_per_day(self) -> float:
         """How many requests a day are expected, all accounts together."""

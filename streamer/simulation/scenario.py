@@ -42,6 +42,8 @@ ClassName = Literal[
     "reseller",
     "migration",
     "several_accounts",
+    "workflow",
+    "game_jam",
 ]
 Fields = Literal["all", "metadata_only", "no_signup", "no_prompt_features", "required_only"]
 ModelName = Literal["meridian-5", "meridian-5-mini"]

@@ -72,6 +72,47 @@ SERVICES: Final[dict[str, HonestTraits]] = {
         rhythm="scheduled",
         days_off=0.0,
     ),
+    # Strangers who all run one published automation on its timer: one template, one system prompt, one client. Each has
+    # a card, a network and a date of sign-up of its own, and minutes of the hour that it keeps day and night.
+    "workflow": HonestTraits(
+        identity=Identity(
+            stacks=SDK,
+            networks={"cloud": 0.5, "home": 0.35, "office": 0.1, "vpn": 0.05},
+            plans={"payg": 0.75, "subscription": 0.25},
+            lease_days=30.0,
+            second_place=0.0,
+            shared=frozenset({"stack"}),
+            newcomers=0.15,
+        ),
+        content=Content(
+            turns_mu=0.0,
+            turns_sigma=0.0,
+            lengths={"context": 0.6, "long": 0.2, "conversation": 0.2},
+            capabilities=(0.04, 0.14, 0.06, 0.22, 0.04, 0.4, 0.1, 0.0),
+            focus=0.0,
+            models=(0.5, 0.4, 0.05, 0.05, 0.0, 0.0),
+            adoption_days=60.0,
+            template_ratio=0.95,
+            templates=1,
+            template_flips=5,
+            shared_templates=True,
+            common_ratio=0.01,
+            warm_ratio=0.5,
+            system={"group": 0.92, "own": 0.08},
+            max_tokens={-1: 0.1, 1024: 0.1, 4096: 0.65, 8192: 0.15},
+            streaming=0.03,
+            own_language=0.5,
+            limited_ratio=0.02,
+            retries=4,
+            retry_s=5.0,
+        ),
+        requests_per_day=24.0,
+        requests_sigma=0.0,
+        group_size=100_000,
+        rhythm="timer",
+        weekend=1.0,
+        days_off=0.0,
+    ),
     # One firm's gateway in front of its own accounts: work is spread evenly, and a 429 is answered by the next account.
     "enterprise_gateway": HonestTraits(
         identity=Identity(

@@ -7,7 +7,7 @@ from typing import Literal
 
 from streamer.simulation.tokens import PAUSE_MU, PAUSE_SIGMA, TURNS_MU, TURNS_SIGMA
 
-Rhythm = Literal["human", "business", "night", "flat", "events", "sleepless", "shifts", "scheduled"]
+Rhythm = Literal["human", "business", "night", "flat", "events", "sleepless", "shifts", "scheduled", "timer"]
 Address = Literal["own", "block", "shared"]
 System = Literal["web", "tool", "own", "group", "none"]
 

@@ -79,6 +79,62 @@ def test_jobs_of_strangers_run_by_the_clock_with_one_sdk() -> None:
     assert np.median(gaps) < 0.3
 
 
+def test_strangers_run_one_workflow_at_minutes_of_their_own_round_the_clock() -> None:
+    seen = of("workflow", 90, days=4)
+    assert len(holders(seen, "user_agent")) == 1
+    for field in ("payment_fingerprint", "client_ip", "device_id"):
+        assert not holders(seen, field) or most(seen, field) == 1
+    assert most(seen, "system_prompt_hash") > 70
+    assert len(holders(seen, "country")) > 5
+    assert len({event["account_created_at"][:7] for event in seen}) > 10
+    hours = Counter(at(event).hour for event in seen)
+    assert max(hours.values()) < 1.5 * min(hours.values())
+    tries: dict[str, Events] = defaultdict(list)
+    for event in seen:
+        tries[event["session_id"]].append(event)
+    starts: dict[str, list[datetime]] = defaultdict(list)
+    for asked in tries.values():
+        starts[asked[0]["account_id"]].append(at(asked[0]))
+    assert len(starts) == 90
+    turns = [np.exp(2j * np.pi * np.array([time.timestamp() for time in times]) / 1800) for times in starts.values()]
+    assert min(abs(turn.mean()) for turn in turns) > 0.95
+    assert len({round(float(np.angle(turn.mean())), 1) for turn in turns}) > 15
+    hourly = [len(times) for times in starts.values() if 80 < len(times) < 100]
+    assert len(hourly) > 40
+
+
+def test_a_workflow_that_is_turned_away_tries_again_by_itself() -> None:
+    seen = of("workflow", 90, days=4)
+    assert most(seen, "session_id") == 1
+    refused = {event["session_id"] for event in seen if event["status"] == 429}
+    again = {event["session_id"] for event in seen if event["status"] == 200}
+    assert len(refused & again) > 0.7 * len(refused) > 50
+
+
+def test_a_workflow_that_runs_daily_makes_several_calls_in_one_go() -> None:
+    seen = of("workflow", 90, days=4)
+    days: dict[str, Counter[int]] = defaultdict(Counter)
+    for event in seen:
+        days[event["account_id"]][at(event).hour] += 1
+    daily = [hours for hours in days.values() if len(hours) <= 2]
+    assert 2 <= len(daily) <= 20
+    assert all(sum(hours.values()) >= 3 * 3 for hours in daily)
+
+
+def test_strangers_at_a_game_jam_share_a_starter_kit_for_two_days() -> None:
+    seen = of("game_jam", 40, days=8, seed=3)
+    times = [at(event) for event in seen]
+    assert timedelta(days=1.5) < max(times) - min(times) < timedelta(days=2.8)
+    for field in ("payment_fingerprint", "client_ip", "device_id"):
+        assert most(seen, field) == 1
+    assert len(holders(seen, "country")) > 5
+    assert most(seen, "system_prompt_hash") > 10
+    new = {e["account_id"] for e in seen if at(e) < datetime.fromisoformat(e["account_created_at"]) + timedelta(days=1)}
+    counts = np.array(list(Counter(event["account_id"] for event in seen).values()))
+    assert 0.5 < len(new) / len(counts) < 0.95
+    assert counts.std() > 0.7 * counts.mean()
+
+
 def test_apps_ask_once_at_any_hour_and_share_nothing() -> None:
     seen = of("app", 150, days=4)
     hours = Counter(at(event).hour for event in seen)

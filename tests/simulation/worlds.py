@@ -38,6 +38,8 @@ LOOK_ALIKES = {
     "reseller": 5,
     "migration": 4,
     "several_accounts": 6,
+    "workflow": 12,
+    "game_jam": 10,
 }
 
 
