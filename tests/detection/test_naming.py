@@ -121,7 +121,7 @@ def test_enough_of_the_cluster_must_be_known(known: int, some: bool) -> None:  #
     assert bool(field.look(cluster, 0, CONFIRM)) == some
 
 
-@pytest.mark.parametrize("requests, some", [(14, False), (15, True)])
+@pytest.mark.parametrize("requests, some", [(9, False), (10, True)])
 def test_who_asked_a_few_times_only_is_not_named(requests: int, some: bool) -> None:  # noqa: FBT001
     field, cluster = campaign(requests=requests)
     assert bool(field.look(cluster, 0, CONFIRM)) == some
