@@ -14,8 +14,9 @@ def churn(history: History) -> Churn:
     """Count who left again, who was dropped without a word, and who moved."""
     members = set().union(*history.clusters.values()) if history.clusters else set()
     left, rested, moved = _steps(history)
-    dropped = _dropped(history) - left - rested - moved
-    rested -= left
+    dropped, absent = _dropped(history)
+    dropped -= left | rested | moved
+    rested = (rested | (absent - moved - dropped)) - left
     gone = (left | dropped) & members
     return Churn(
         members=len(members),
@@ -59,16 +60,20 @@ def _resolved_ms(history: History) -> dict[str, list[tuple[int, int]]]:
     return spans
 
 
-def _dropped(history: History) -> set[str]:
-    """Accounts of a loud firing revision that a later one of the same alert, if it lists all it has, does not have."""
+def _dropped(history: History) -> tuple[set[str], set[str]]:
+    """Accounts of a loud firing revision that a later one of the same alert, if it lists all it has, does not have.
+
+    First those that are gone while it fired, then those that did not come back when it was raised again.
+    """
     before: dict[str, Moment] = {}
     gone: set[str] = set()
+    absent: set[str] = set()
     for moment in history.moments:
         if not moment.firing or moment.alert.kind != "cluster":
             continue
         known = before.get(moment.alert.alert_id)
         whole = (moment.alert.account_count or 0) <= len(moment.alert.accounts)
         if known is not None and known.loud and whole:
-            gone |= known.accounts - moment.accounts
+            (gone if known.raised == moment.raised else absent).update(known.accounts - moment.accounts)
         before[moment.alert.alert_id] = moment
-    return gone
+    return gone, absent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -15,16 +16,25 @@ LOUD: Final = frozenset({"warning", "critical"})
 
 
 class Moment(NamedTuple):
-    """A revision when it was made: its accounts are those it lists and those that were members of its cluster then."""
+    """A revision when it was made: its accounts are those it lists and those that were members of its cluster then.
+
+    `raised` counts how often its alert had been raised by then: one that was resolved may be raised again.
+    """
 
     when_ms: int
     alert: AlertRevision
     accounts: frozenset[str]
+    raised: int = 1
 
     @property
     def firing(self) -> bool:
         """Whether it fires."""
         return self.alert.status == "firing"
+
+    @property
+    def occasion(self) -> tuple[str, int]:
+        """What is one to whoever is told: an alert that is raised again is told again."""
+        return self.alert.alert_id, self.raised
 
     @property
     def loud(self) -> bool:
@@ -99,6 +109,8 @@ def _steps(members: Iterable[MembershipRecord]) -> Iterator[Step]:
 def _moments(alerts: Iterable[tuple[int, AlertRevision]], steps: list[Step]) -> Iterator[Moment]:
     current: dict[str, set[str]] = {}
     home: dict[str, str] = {}
+    raised: Counter[str] = Counter()
+    firing: set[str] = set()
     at = 0
     for when, alert in alerts:
         while at < len(steps) and steps[at].when_ms <= when:
@@ -109,4 +121,9 @@ def _moments(alerts: Iterable[tuple[int, AlertRevision]], steps: list[Step]) -> 
                 current.setdefault(step.cluster_id, set()).add(step.account)
                 home[step.account] = step.cluster_id
         inside = current.get(alert.cluster_id or "", set())
-        yield Moment(when, alert, frozenset(inside.union(alert.accounts)))
+        if alert.status != "firing":
+            firing.discard(alert.alert_id)
+        elif alert.alert_id not in firing:
+            firing.add(alert.alert_id)
+            raised[alert.alert_id] += 1
+        yield Moment(when, alert, frozenset(inside.union(alert.accounts)), max(1, raised[alert.alert_id]))

@@ -20,11 +20,14 @@ _SHOWN: Final = 1000
 
 
 def false_alerts(history: History, known: Truth) -> tuple[FalseAlert, ...]:
-    """Alerts that fired with no more accounts of any campaign than honest ones, even if they got better later."""
-    wrong: dict[str, list[Moment]] = {}
+    """Alerts that fired with no more accounts of any campaign than honest ones, even if they got better later.
+
+    One that was resolved and is raised again costs another look, and counts again.
+    """
+    wrong: dict[tuple[str, int], list[Moment]] = {}
     for moment in history.moments:
         if moment.firing and known.honest_lead(moment.accounts):
-            wrong.setdefault(moment.alert.alert_id, []).append(moment)
+            wrong.setdefault(moment.occasion, []).append(moment)
     return tuple(_false_alert(moments, known) for moments in wrong.values())
 
 

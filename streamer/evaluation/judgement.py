@@ -49,7 +49,7 @@ def evaluate(
     clusters = _clusters(history, known)
     return Evaluation(
         campaigns=campaigns,
-        alerts=len({moment.alert.alert_id for moment in history.moments}),
+        alerts=len({moment.occasion for moment in history.moments}),
         days=days,
         named=len(history.named_ms),
         precision=guilty / len(history.named_ms) if history.named_ms else None,

@@ -108,6 +108,43 @@ def test_leaving_at_rest_is_told_apart_only_while_the_alert_rests(judged: Judged
     assert (churn.rested, churn.left, churn.ratio) == (1, 1, 1 / 4)
 
 
+def test_whoever_does_not_come_back_with_an_alert_rests_and_was_not_dropped(judged: Judged) -> None:
+    alerts = [
+        alert("a1", 2, "warning", [*GOOD, "h1"]),
+        alert("a1", 10, "warning", [*GOOD, "h1"], status="resolved", revision=2),
+        alert("a1", 60, "warning", GOOD[:3], revision=3),
+        alert("a1", 61, "warning", GOOD[:2], revision=4),
+    ]
+    churn = judged(alerts).churn
+    assert (churn.rested, churn.dropped, churn.ratio) == (2, 1, 1 / 5)
+
+
+def test_an_alert_that_comes_back_is_looked_at_again(judged: Judged) -> None:
+    def resolved(name: str, hours: float, accounts: list[str], revision: int) -> dict[str, Any]:
+        return alert(name, hours, "warning", accounts, status="resolved", revision=revision)
+
+    alerts = [
+        alert("a1", 2, "warning", BAD),
+        alert("a1", 3, "warning", BAD, revision=2),
+        resolved("a1", 10, BAD, 3),
+        alert("a1", 20, "info", BAD, revision=4),
+        resolved("a1", 30, BAD, 5),
+        alert("a1", 40, "critical", [*GOOD, "h1"], revision=6),
+    ]
+    result = judged(alerts)
+    # Somebody was told of honest people twice; the third time it was about a campaign.
+    assert {name: sum(counts.values()) for name, counts in result.honest.false_alerts.items()} == {
+        "warning": 1,
+        "info": 1,
+        "critical": 0,
+    }
+    assert [found.alert_id for found in result.false_alerts] == ["a1", "a1"]
+    assert result.alerts == 3
+    assert alpha(result).hours_to_detection == 40
+    assert alpha(result).clusters == 1
+    assert judged([*alerts, *alerts]) == result
+
+
 def test_a_revision_told_twice_counts_once(judged: Judged) -> None:
     once = [alert("a1", 2, "warning", BAD), alert("a2", 5, "warning", GOOD)]
     assert judged([*once, *once, *once]) == judged(once)
