@@ -108,7 +108,7 @@ class Follower:
     def _feedback(self, message: Any) -> None:  # noqa: ANN401
         record = read(message.value, FeedbackRecord) if message.value is not None else None
         if record is not None:
-            self._tell(self._situation.feedback(record), message)
+            self._tell(self._situation.feedback(record, message.timestamp), message)
 
     def _tell(self, touched: set[str], message: Any) -> None:  # noqa: ANN401
         if touched:

@@ -107,7 +107,7 @@ class SituationGauges(Collector):
             (((bound,), sum(alert.false_alarm_rate <= float(bound) for alert in raised)) for bound in BOUNDS),
         )
         yield from self._families()
-        verdicts = Counter((verdict, situation.severity_of(name)) for name, verdict in situation.judged.items())
+        verdicts = Counter((said.action, situation.severity_of(name)) for name, said in situation.judged.items())
         yield _gauge(
             "streamer_alerts_judged",
             "Alerts that a person confirmed or dismissed",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from streamer import __version__
+from streamer.notify.changes import Change
 from streamer.notify.records import AlertRecord, Evidence, ms
 
 SCHEMA = "1.3.0"
@@ -14,19 +15,10 @@ ACTIVITIES = {"created": (1, "Create", 1, "New"), "updated": (2, "Update", 2, "I
 CLOSED = (3, "Close", 4, "Resolved")
 STATISTICAL = 3
 
-Change = Literal["created", "updated", "resolved"]
 
-
-def change_of(alert: AlertRecord) -> Change:
-    """What this revision is: the first, a later one, or the last."""
-    if not alert.fires:
-        return "resolved"
-    return "created" if alert.revision == 1 else "updated"
-
-
-def finding(alert: AlertRecord) -> dict[str, Any]:
+def finding(alert: AlertRecord, change: Change) -> dict[str, Any]:
     """The Detection Finding of one revision; `finding_info.uid` is the same for all of an alert."""
-    activity, activity_name, status, status_name = ACTIVITIES.get(change_of(alert), CLOSED)
+    activity, activity_name, status, status_name = ACTIVITIES.get(change, CLOSED)
     severity, severity_name = SEVERITIES.get(alert.severity, (99, "Other"))
     return {
         "activity_id": activity,

@@ -47,7 +47,7 @@ class AlertRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def version_id(self) -> str:
-        """What this revision alone is called; one that rested and came back counts its revisions from one again."""
+        """What this revision alone is called."""
         return f"{self.alert_id}.{ms(self.updated_at) // 1000}.{self.revision}"
 
     @property

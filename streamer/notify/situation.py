@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Literal, NamedTuple
 
 from streamer.notify.records import AlertRecord, FeedbackRecord, LimitRecord, MemberRecord, ms
 
 MAX_ENDED_CLUSTERS = 10_000
 WEEK_MS = 7 * 86_400_000
+# By so much the clocks of those who write may differ.
+SKEW_MS = 60_000
 
 Standing = Literal["alone", "in_cluster", "over"]
 
@@ -30,11 +33,22 @@ class InForce(NamedTuple):
 
 
 class Raised(NamedTuple):
-    """That an alert was raised: when (event time), its severity, and the rate of false alarms it claimed at first."""
+    """That an alert was raised: when (event time), its severity, and the rate of false alarms it claimed at first.
+
+    `written_ms` is when that was written.
+    """
 
     detected_ms: int
     severity: str
     false_alarm_rate: float
+    written_ms: int
+
+
+class Judged(NamedTuple):
+    """What a person said last about an alert, and when that was written."""
+
+    action: str
+    written_ms: int
 
 
 class Situation:
@@ -47,11 +61,12 @@ class Situation:
     def __init__(self) -> None:
         self.firing: dict[str, AlertRecord] = {}
         self.limits: dict[str, InForce] = {}
-        self.judged: dict[str, str] = {}
+        self.judged: dict[str, Judged] = {}
         self.newest_ms = 0
         self.newest_written_ms = 0
         self._versions: dict[str, tuple[int, int]] = {}
         self._raised: dict[str, Raised] = {}
+        self._raised_before: list[Raised] = []
         self._places: dict[str, Place] = {}
         self._clusters: dict[str, str] = {}
         self._ended_clusters: dict[str, int] = {}
@@ -59,14 +74,11 @@ class Situation:
 
     def alert(self, record: AlertRecord, written_ms: int) -> set[str]:
         """Take a revision of an alert; give the ids of the alerts that may now look different to others."""
-        # One that rested and came back counts its revisions from one again.
         version = ms(record.updated_at), record.revision
         if self._versions.get(record.alert_id, (-1, 0)) >= version:
             return set()
         self._versions[record.alert_id] = version
-        first = self._raised.get(record.alert_id)
-        rate = record.false_alarm_rate if first is None else first.false_alarm_rate
-        self._raised[record.alert_id] = Raised(ms(record.detected_at), record.severity, rate)
+        self._raise(record, written_ms)
         self._saw(ms(record.updated_at), written_ms)
         if record.fires:
             self.firing[record.alert_id] = record
@@ -93,11 +105,11 @@ class Situation:
         self._saw(ms(record.issued_at), written_ms)
         self.limits[account_id] = InForce(record.mode, record.action, ms(record.expires_at))
 
-    def feedback(self, record: FeedbackRecord) -> set[str]:
+    def feedback(self, record: FeedbackRecord, written_ms: int) -> set[str]:
         """Take what a person said about an alert; give the ids of the alerts that it concerns."""
         if record.alert_id is None or record.action not in ("confirm", "dismiss"):
             return set()
-        self.judged[record.alert_id] = record.action
+        self.judged[record.alert_id] = Judged(record.action, written_ms)
         alert = self.firing.get(record.alert_id)
         if alert is None or alert.cluster_id is None:
             return {record.alert_id}
@@ -115,7 +127,8 @@ class Situation:
     def raised_lately(self, wall_ms: int) -> list[Raised]:
         """The alerts raised within a week."""
         since_ms = self.now_ms(wall_ms) - WEEK_MS
-        return [raised for raised in self._raised.values() if raised.detected_ms > since_ms]
+        raised = chain(self._raised.values(), self._raised_before)
+        return [one for one in raised if one.detected_ms > since_ms]
 
     def standing(self, alert: AlertRecord) -> tuple[Standing, str | None]:
         """How a firing alert stands to the clusters: alone, in one that fires, or over together with its own.
@@ -151,6 +164,17 @@ class Situation:
         now_ms = self.now_ms(wall_ms)
         return (limit for limit in self.limits.values() if limit.expires_ms > now_ms)
 
+    def _raise(self, record: AlertRecord, written_ms: int) -> None:
+        """Note since when an alert fires; one that was resolved is raised once more."""
+        known, detected_ms = self._raised.get(record.alert_id), ms(record.detected_at)
+        if known is not None and record.fires and record.alert_id not in self.firing:
+            oldest_ms = self.newest_ms - WEEK_MS
+            self._raised_before = [one for one in (*self._raised_before, known) if one.detected_ms > oldest_ms]
+            known = None
+        if known is None:
+            known = Raised(detected_ms, record.severity, record.false_alarm_rate, written_ms)
+        self._raised[record.alert_id] = known._replace(detected_ms=detected_ms, severity=record.severity)
+
     def _saw(self, event_ms: int, written_ms: int) -> None:
         if event_ms > self.newest_ms:
             self.newest_ms, self.newest_written_ms = event_ms, written_ms
@@ -177,7 +201,11 @@ class Situation:
         return touched
 
     def _is_dismissed(self, alert_id: str) -> bool:
-        return self.judged.get(alert_id) == "dismiss"
+        """Whether a person dismissed it, since it was last raised: what comes back was not known then."""
+        judged, raised = self.judged.get(alert_id), self._raised.get(alert_id)
+        if judged is None or judged.action != "dismiss":
+            return False
+        return raised is None or judged.written_ms >= raised.written_ms - SKEW_MS
 
     def _put(self, account_id: str, place: Place) -> set[str]:
         known = self._places.get(account_id)

@@ -13,8 +13,9 @@ import aiohttp
 import msgspec
 from standardwebhooks.webhooks import Webhook
 
+from streamer.notify.changes import Changes
 from streamer.notify.delivery import Outcome
-from streamer.notify.ocsf import change_of, finding
+from streamer.notify.ocsf import finding
 from streamer.notify.records import AlertRecord
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class WebhookSender:
         self._format = body_format
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._clock_ms = clock_ms
+        self._changes = Changes()
         self._warned = False
 
     async def __call__(self, value: bytes, alert: AlertRecord) -> Outcome:
@@ -71,9 +73,10 @@ class WebhookSender:
         return outcome
 
     def _body(self, value: bytes, alert: AlertRecord) -> bytes:
+        change = self._changes.of(alert)
         if self._format == "ocsf":
-            return msgspec.json.encode(finding(alert))
-        envelope = {"type": f"alert.{change_of(alert)}", "timestamp": alert.updated_at, "data": msgspec.Raw(value)}
+            return msgspec.json.encode(finding(alert, change))
+        envelope = {"type": f"alert.{change}", "timestamp": alert.updated_at, "data": msgspec.Raw(value)}
         return msgspec.json.encode(envelope)
 
 
@@ -82,11 +85,12 @@ class FindingFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._changes = Changes()
         self._warned = False
 
     async def __call__(self, value: bytes, alert: AlertRecord) -> Outcome:  # noqa: ARG002 - the record is enough
         """Append one revision."""
-        line = msgspec.json.encode(finding(alert)) + b"\n"
+        line = msgspec.json.encode(finding(alert, self._changes.of(alert))) + b"\n"
         try:
             await asyncio.to_thread(self._append, line)
         except OSError as error:

@@ -82,7 +82,7 @@ def test_claims_are_counted_by_the_week_and_verdicts_by_severity() -> None:
     desk.take(alert("a-1", false_alarm_rate=3e-7), alert("a-2", false_alarm_rate=0.05, severity="info"))
     desk.take(alert("a-3", detected_at=old, false_alarm_rate=3e-7))
     for action, alert_id in (("confirm", "a-1"), ("dismiss", "a-1"), ("confirm", "a-2"), ("lift", "a-2")):
-        desk.situation.feedback(FeedbackRecord(action=action, alert_id=alert_id))
+        desk.situation.feedback(FeedbackRecord(action=action, alert_id=alert_id), NOW_MS)
     value = exposed(desk.situation).get_sample_value
     claimed = [value("streamer_alerts_claimed_week", {"at_most": bound}) for bound in BOUNDS]
     assert claimed == [0, 0, 1, 1, 1, 1, 2, 2, 2]
@@ -90,6 +90,21 @@ def test_claims_are_counted_by_the_week_and_verdicts_by_severity() -> None:
     assert value("streamer_alerts_judged", {"verdict": "dismiss", "severity": "critical"}) == 1
     assert value("streamer_alerts_judged", {"verdict": "confirm", "severity": "critical"}) == 0
     assert value("streamer_false_alarm_budget_per_day", {"severity": "warning"}) == 0.1
+
+
+def test_an_alert_that_is_raised_again_is_counted_and_claims_again() -> None:
+    desk = Desk()
+    later, latest = NOON_MS + 48 * HOUR_MS, NOON_MS + 96 * HOUR_MS
+    desk.take(alert("a-1", false_alarm_rate=3e-7), alert("a-1", 2, status="resolved", false_alarm_rate=2e-7))
+    desk.take(alert("a-1", 3, detected_at=later, updated_at=later, false_alarm_rate=0.05))
+    desk.take(alert("a-1", 4, detected_at=later, updated_at=latest, false_alarm_rate=3e-9))
+    value = exposed(desk.situation).get_sample_value
+    assert value("streamer_alerts_raised_week", {"severity": "critical"}) == 2
+    claimed = [value("streamer_alerts_claimed_week", {"at_most": bound}) for bound in BOUNDS]
+    assert claimed == [0, 0, 1, 1, 1, 1, 2, 2, 2]
+    # After a week the first is forgotten.
+    value = exposed(desk.situation, NOW_MS + 4 * 24 * HOUR_MS).get_sample_value
+    assert value("streamer_alerts_raised_week", {"severity": "critical"}) == 1
 
 
 def test_families_nobody_knew_are_shown_but_not_without_end() -> None:

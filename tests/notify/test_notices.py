@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from streamer.detection.records import Alert
 from streamer.notify.notices import ACCOUNT, CAMPAIGN, MAX_IN_CALL, Notices, Wording, calls
 from streamer.notify.records import AlertRecord, FeedbackRecord, MemberRecord, read
-from streamer.notify.situation import Situation
+from streamer.notify.situation import SKEW_MS, Situation
 from tests.notify.records import HOUR_MS, NOON_MS, account_alert, alert, member, value
 
 if TYPE_CHECKING:
@@ -27,11 +27,14 @@ class Desk:
     def __init__(self, wording: Wording | None = None) -> None:
         self.situation = Situation()
         self.notices = Notices(self.situation, wording or Wording({}))
-        self._written = itertools.count(NOW_MS, 1000)
+        self.written = itertools.count(NOW_MS, 1000)
+
+    def wait(self, for_ms: int) -> None:
+        self.written = itertools.count(next(self.written) + for_ms, 1000)
 
     def take(self, *records: Alert | Membership) -> None:
         for record in records:
-            written_ms = next(self._written)
+            written_ms = next(self.written)
             if isinstance(record, Alert):
                 found = read(value(record), AlertRecord)
                 assert found is not None
@@ -43,8 +46,9 @@ class Desk:
             self.notices.update(touched, written_ms)
 
     def say(self, action: str, alert_id: str) -> None:
+        written_ms = next(self.written)
         self.notices.update(
-            self.situation.feedback(FeedbackRecord(action=action, alert_id=alert_id)), next(self._written)
+            self.situation.feedback(FeedbackRecord(action=action, alert_id=alert_id), written_ms), written_ms
         )
 
     def firing(self) -> set[tuple[str, str, str]]:
@@ -90,11 +94,53 @@ def test_what_a_person_dismissed_is_over_with_its_members_until_confirmed() -> N
     assert desk.ended() == set()
 
 
-def test_one_that_comes_back_counts_from_one_and_is_heard() -> None:
+def raised_again(alert_id: str, revision: int, hours: int = 30) -> Alert:
+    """The first revision of an alert that comes back."""
+    at_ms = NOON_MS + hours * HOUR_MS
+    return alert(alert_id, revision, detected_at=at_ms, updated_at=at_ms)
+
+
+def test_one_that_comes_back_is_heard_with_its_members_and_begins_when_it_comes_back() -> None:
     desk = Desk()
-    desk.take(alert("a-1"), alert("a-1", 2, status="resolved"))
-    desk.take(alert("a-1", 1, updated_at=NOON_MS + 30 * HOUR_MS))
-    assert desk.firing() == {("a-1", "critical", "c-1")}
+    desk.take(alert("a-1"), account_alert("ada"), alert("a-1", 2, status="resolved"))
+    assert desk.firing() == set()
+    before = next(desk.written)
+    desk.take(raised_again("a-1", 3))
+    assert desk.firing() == {("a-1", "critical", "c-1"), ("a-ada", "warning", "c-1")}
+    assert desk.ended() == set()
+    (campaign,) = [found for found in desk.notices.firing() if dict(found.labels)["alert_id"] == "a-1"]
+    assert campaign.started_ms == min(before + 1000, NOON_MS + 30 * HOUR_MS)
+    assert campaign.annotations["revision"] == "3"
+
+
+def test_what_was_dismissed_and_is_raised_again_is_heard_until_it_is_dismissed_again() -> None:
+    for said_again, firing in (("", {("a-1", "critical", "c-1")}), ("dismiss", set())):
+        desk = Desk()
+        desk.take(alert("a-1"))
+        desk.say("dismiss", "a-1")
+        desk.take(alert("a-1", 2, status="resolved"))
+        desk.wait(SKEW_MS)
+        desk.take(raised_again("a-1", 3), alert("a-1", 4, updated_at=NOON_MS + 31 * HOUR_MS))
+        if said_again:
+            desk.say(said_again, "a-1")
+        assert desk.firing() == firing
+        assert {found.alert_id for found in desk.situation.speaking()} == {name for name, _, _ in firing}
+
+
+@given(st.permutations(range(5)))
+def test_in_whatever_order_the_topics_are_read_a_dismissal_is_of_what_was_raised_before(order: list[int]) -> None:
+    feedback_at = order.index(4)
+    desk = Desk()
+    records = [alert("a-1"), alert("a-1", 2, status="resolved"), raised_again("a-1", 3)]
+    written = [NOW_MS, NOW_MS + 2000, NOW_MS + 24 * HOUR_MS]
+    for place in range(len(records) + 1):
+        if place == min(feedback_at, len(records)):
+            desk.situation.feedback(FeedbackRecord(action="dismiss", alert_id="a-1"), NOW_MS + 1000)
+        if place < len(records):
+            found = read(value(records[place]), AlertRecord)
+            assert found is not None
+            desk.situation.alert(found, written[place])
+    assert [found.revision for found in desk.situation.speaking()] == [3]
 
 
 def test_who_left_the_cluster_speaks_alone() -> None:

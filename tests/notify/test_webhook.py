@@ -13,6 +13,7 @@ from py_ocsf_models.events.findings.detection_finding import DetectionFinding
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from streamer.config import AlertmanagerConfig, SiemConfig, StreamerConfig, WebhookConfig, load_config
+from streamer.notify.changes import Changes
 from streamer.notify.ocsf import finding
 from streamer.notify.records import AlertRecord, read
 from streamer.notify.webhook import FindingFile, WebhookSender
@@ -20,7 +21,7 @@ from streamer.probes import notifying
 from streamer.wiring.settings import wall_clock_ms
 from tests.notify.bench import Running, Topics
 from tests.notify.programs import PATIENCE_S, Inbox, eventually
-from tests.notify.records import account_alert, alert, value
+from tests.notify.records import HOUR_MS, NOON_MS, account_alert, alert, value
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,7 +112,7 @@ def test_nobody_there_and_no_place_for_the_file_are_waited_for(tmp_path: Path) -
     ],
 )
 def test_a_finding_is_one_to_ocsf(record: Alert, type_uid: int, severity: int, status: int) -> None:
-    made = finding(understood(record))
+    made = finding(understood(record), Changes().of(understood(record)))
     model = DetectionFinding(**made)
     assert (model.type_uid.value, model.severity_id.value, model.class_uid) == (type_uid, severity, 2004)
     assert made["status_id"] == status
@@ -127,7 +128,7 @@ def test_a_finding_is_one_to_ocsf(record: Alert, type_uid: int, severity: int, s
 def test_a_finding_can_be_the_body_of_the_webhook() -> None:
     with Inbox() as inbox:
         assert sent(inbox, alert("a-1"), "ocsf") == "ok"
-        assert inbox.next() == json.loads(msgspec.json.encode(finding(understood(alert("a-1")))))
+        assert inbox.next() == json.loads(msgspec.json.encode(finding(understood(alert("a-1")), "created")))
 
 
 def test_what_is_wrong_with_telling_is_named_before_anything_starts() -> None:
@@ -146,3 +147,33 @@ def test_the_variable_of_a_secret_is_no_key_of_the_configuration() -> None:
     names = {"STREAMER_WEBHOOK__SECRET_ENV": "STREAMER_WEBHOOK_SECRET", "STREAMER_WEBHOOK_SECRET": SECRET}
     token = {"STREAMER_ALERTMANAGER__TOKEN_ENV": "STREAMER_ALERTMANAGER_TOKEN", "STREAMER_ALERTMANAGER_TOKEN": "t"}
     assert load_config(None, names | token).webhook.secret_env == "STREAMER_WEBHOOK_SECRET"
+
+
+def test_an_alert_that_comes_back_is_created_once_more() -> None:
+    """Also when an account's is told early, and again when its window closes."""
+    changes = Changes()
+    back_ms = NOON_MS + 30 * HOUR_MS
+    back = {"detected_at": back_ms, "updated_at": back_ms}
+    story = [
+        (alert("a-1"), "created"),
+        (alert("a-1"), "created"),  # it is tried again
+        (alert("a-1", 2), "updated"),
+        (alert("a-1", 3, status="resolved"), "resolved"),
+        (alert("a-1", 4, **back), "created"),
+        (alert("a-1", 5, **back), "updated"),
+        (alert("a-1", 4, **back), "created"),
+        (alert("a-1", 6, **{**back, "updated_at": back_ms + HOUR_MS}), "updated"),
+        (account_alert("ada"), "created"),
+    ]
+    assert [changes.of(understood(record)) for record, _ in story] == [expected for _, expected in story]
+    # Whoever takes over in between knows nothing of what was.
+    assert Changes().of(understood(alert("a-1", 4, **back))) == "created"
+    assert Changes().of(understood(alert("a-1", 2))) == "updated"
+
+
+def test_the_webhook_says_that_it_is_created_once_more() -> None:
+    back_ms = NOON_MS + 30 * HOUR_MS
+    with Inbox() as inbox:
+        for record in (alert("a-1", 3, status="resolved"), alert("a-1", 4, detected_at=back_ms, updated_at=back_ms)):
+            assert sent(inbox, record) == "ok"
+        assert [inbox.next()["type"] for _ in range(2)] == ["alert.resolved", "alert.created"]
