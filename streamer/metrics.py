@@ -36,6 +36,11 @@ SHORT_S = (0.005, 0.02, 0.1, 0.5, 2, 10, 60)
 LONG_S = (1, 10, 60, 300, 600, 1_800, 3_600, 14_400, 86_400)
 
 
+def _is_raised(alert: Alert) -> bool:
+    """Whether an alert about a cluster, of which nothing is told early, begins with this revision, or begins anew."""
+    return alert.status == "firing" and alert.updated_at == alert.detected_at
+
+
 class Metrics:
     """The metrics of one process. Label values known ahead exist from the start, so that no panel is empty."""
 
@@ -71,7 +76,7 @@ class Metrics:
             match decision:
                 case Alert():
                     self.alerts.labels(decision.kind, decision.severity, decision.status).inc()
-                    if decision.revision == 1:
+                    if decision.revision == 1 or (decision.kind == "cluster" and _is_raised(decision)):
                         self.detection_latency.observe(max(0.0, (now_ms - decision.detected_at) / 1000))
                 case Membership():
                     self.members.labels(decision.status).inc()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from streamer.cases.records import AlertRecord, LimitRecord, MemberRecord
+from streamer.cases.records import AlertRecord, LimitRecord, MemberRecord, hours_since_epoch
 from streamer.sinks.feedback import Feedback
 
+# By so much the clocks of those who write may differ.
+SKEW_MS = 60_000
 _RESTRICTS = ("limit", "block")
 _FREES = ("lift", "dismiss")
 _VERDICTS = {"confirm": "confirmed", "dismiss": "dismissed"}
@@ -40,7 +43,10 @@ class LimitState(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Everything known about one alert. `version` is another one whenever its alert or its members changed."""
+    """Everything known about one alert. `version` is another one whenever its alert or its members changed.
+
+    `raised_ms` is when it was written that it fires, the last time it was raised; 0 if that is not known.
+    """
 
     alert: AlertRecord
     revisions: tuple[Revision, ...]
@@ -49,11 +55,12 @@ class Case:
     feedback: tuple[Feedback, ...]
     members_left_out: int
     version: tuple[int, int]
+    raised_ms: int = 0
 
     @property
     def verdict(self) -> str | None:
         """What a person said last about the alert: `confirmed`, `dismissed`, or nothing yet."""
-        return verdict_of(self.feedback)
+        return verdict_of(self.feedback, self.raised_ms)
 
     @property
     def holding(self) -> list[LimitState]:
@@ -87,12 +94,18 @@ class Case:
         return [member for member in self.members if member.status == "member"]
 
 
-def verdict_of(feedback: tuple[Feedback, ...]) -> str | None:
-    """The last word about an alert as a whole."""
+def verdict_of(feedback: tuple[Feedback, ...], raised_ms: int) -> str | None:
+    """The last word about an alert as a whole; who dismissed it before it was raised again did not know of that."""
     for said in reversed(feedback):
         if said.account_id is None and said.action in _VERDICTS:
-            return _VERDICTS[said.action]
+            stale = said.action == "dismiss" and _said_ms(said) < raised_ms - SKEW_MS
+            return None if stale else _VERDICTS[said.action]
     return None
+
+
+def _said_ms(said: Feedback) -> float:
+    hours = hours_since_epoch(said.created_at)
+    return math.inf if hours is None else hours * 3_600_000
 
 
 def members_of(alert: AlertRecord, known: tuple[MemberRecord, ...]) -> tuple[MemberRecord, ...]:

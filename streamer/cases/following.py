@@ -85,13 +85,13 @@ class _Reader:
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=servers, client_id="streamer-page", enable_auto_commit=False, auto_offset_reset="earliest"
         )
-        self._take: dict[str, Callable[[bytes | None, bytes | None], None]] = {
-            topics.alerts: lambda _, value: None if value is None else store.alert(decode_alert(value)),
-            topics.members: lambda _, value: None if value is None else store.member(decode_member(value)),
-            topics.limits: lambda key, value: (
+        self._take: dict[str, Callable[[bytes | None, bytes | None, int], None]] = {
+            topics.alerts: lambda _, value, at_ms: None if value is None else store.alert(decode_alert(value), at_ms),
+            topics.members: lambda _, value, __: None if value is None else store.member(decode_member(value)),
+            topics.limits: lambda key, value, _: (
                 store.lift((key or b"").decode()) if value is None else store.limit(decode_limit(value))
             ),
-            topics.feedback: lambda _, value: None if value is None else store.feedback(_decode_feedback(value)),
+            topics.feedback: lambda _, value, __: None if value is None else store.feedback(_decode_feedback(value)),
         }
         self._ends: dict[TopicPartition, int] = {}
 
@@ -148,6 +148,6 @@ class _Reader:
         take = self._take[topic]
         for message in messages:
             try:
-                take(message.key, message.value)
+                take(message.key, message.value, message.timestamp)
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 logger.warning("%s holds what is no record of ours: %s", topic, error)

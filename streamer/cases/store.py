@@ -44,6 +44,7 @@ class CaseStore:
         self._lock = threading.RLock()
         self._alerts: OrderedDict[str, AlertRecord] = OrderedDict()
         self._revisions: dict[str, dict[int, Revision]] = {}
+        self._raised_ms: dict[str, int] = {}
         self._members: OrderedDict[str, dict[str, MemberRecord]] = OrderedDict()
         self._member_count = 0
         self._left_out: dict[str, int] = {}
@@ -53,11 +54,13 @@ class CaseStore:
         self._members_taken = 0
         self._members_changed: dict[str, int] = {}
 
-    def alert(self, record: AlertRecord) -> None:
-        """Take a revision of an alert; the latest one is what the alert says."""
+    def alert(self, record: AlertRecord, written_ms: int = 0) -> None:
+        """Take a revision of an alert; the latest is what the alert says. `written_ms` is 0 where it is not known."""
         with self._lock:
             known = self._alerts.get(record.alert_id)
             if known is None or record.revision > known.revision:
+                if record.status == "firing" and (known is None or known.status != "firing"):
+                    self._raised_ms[record.alert_id] = written_ms
                 self._alerts[record.alert_id] = record
                 self._alerts.move_to_end(record.alert_id)
             revisions = self._revisions.setdefault(record.alert_id, {})
@@ -114,13 +117,13 @@ class CaseStore:
     def listed(self) -> list[Listed]:
         """Every alert, the latest news first."""
         with self._lock:
-            said = self._said_about_alerts()
+            said, raised_ms = self._said_about_alerts(), self._raised_ms
             held: dict[str, int] = {}
             for limit in self._limits.values():
                 if self._state(limit).holds:
                     held[limit.alert_id] = held.get(limit.alert_id, 0) + 1
             return [
-                Listed(alert, verdict_of(tuple(said.get(name, ()))), held.get(name, 0))
+                Listed(alert, verdict_of(tuple(said.get(name, ())), raised_ms.get(name, 0)), held.get(name, 0))
                 for name, alert in reversed(self._alerts.items())
             ]
 
@@ -142,7 +145,8 @@ class CaseStore:
             revisions = tuple(each for _, each in sorted(self._revisions[alert_id].items()))
             left_out = self._left_out.get(cluster, 0)
             version = (alert.revision, self._members_changed.get(cluster, 0))
-            return Case(alert, revisions, members, limits, tuple(said), left_out, version)
+            raised_ms = self._raised_ms.get(alert_id, 0)
+            return Case(alert, revisions, members, limits, tuple(said), left_out, version, raised_ms)
 
     def find(self, name: str) -> list[str]:
         """The ids of the alerts that are called so, are about that cluster, or name that account; the latest first."""
@@ -201,6 +205,7 @@ class CaseStore:
     def _forget_alert(self, alert_id: str) -> None:
         alert = self._alerts.pop(alert_id)
         del self._revisions[alert_id]
+        self._raised_ms.pop(alert_id, None)
         if alert.cluster_id is not None:
             self._forget_members(alert.cluster_id)
             self._left_out.pop(alert.cluster_id, None)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.cases.records import MemberRecord
 from streamer.cases.store import Bounds, CaseStore
+from streamer.sinks.feedback import FeedbackAction
 from tests.cases import made_up
-from tests.cases.made_up import ALERT_ID, CLUSTER_ID, alert, limit, said
+from tests.cases.made_up import ALERT_ID, BEGAN, CLUSTER_ID, alert, limit, said, text
 
 RNG = random.Random(3)
 
@@ -80,6 +82,48 @@ def test_the_last_word_about_the_alert_counts_and_words_about_accounts_do_not() 
     assert (listed.verdict, listed.fires) == ("confirmed", True)
     store.feedback(said("dismiss", 4))
     assert [each.fires for each in store.listed()] == [False]
+
+
+def test_an_alert_that_comes_back_goes_on_as_one_case() -> None:
+    store = CaseStore()
+    back = text(BEGAN + timedelta(days=3))
+    store.alert(alert(revision=1))
+    store.alert(alert(revision=2, status="resolved", resolved_at=text(BEGAN + timedelta(hours=30))))
+    store.alert(alert(revision=3, detected_at=back, updated_at=back, account_count=20))
+    case = store.case(ALERT_ID)
+    assert case is not None
+    assert (case.alert.status, case.alert.account_count, case.alert.detected_at) == ("firing", 20, back)
+    assert [each.status for each in case.revisions] == ["firing", "resolved", "firing"]
+    assert [each.fires for each in store.listed()] == [True]
+
+
+def test_a_dismissal_is_of_what_had_been_raised_by_then() -> None:
+    noon = round(datetime(2026, 3, 4, 12, tzinfo=UTC).timestamp() * 1000)
+    day = 86_400_000
+    story = ((1, "firing", -day), (2, "resolved", 1000), (3, "firing", day), (4, "firing", 2 * day))
+    verdicts: tuple[tuple[FeedbackAction, str | None], ...] = (("dismiss", None), ("confirm", "confirmed"))
+    for said_first in (True, False):
+        for action, verdict in verdicts:
+            store = CaseStore()
+            if said_first:
+                store.feedback(said(action))
+            for revision, status, after_ms in story:
+                store.alert(alert(revision=revision, status=status), noon + after_ms)
+            store.feedback(said(action))
+            case, (listed,) = store.case(ALERT_ID), store.listed()
+            assert case is not None
+            assert len(case.feedback) == 1
+            assert (case.verdict, listed.verdict, listed.fires) == (verdict, verdict, True)
+            store.feedback(said("dismiss", 2, created_at="2026-03-05T12:00:00.000Z"))
+            assert [each.fires for each in store.listed()] == [False]
+
+
+def test_a_dismissal_counts_where_nobody_knows_when_the_alert_was_written_or_it_was_said() -> None:
+    for created_at, written_ms in (("2026-03-04T12:00:00.000Z", 0), ("yesterday", 2**60)):
+        store = CaseStore()
+        store.alert(alert(), written_ms)
+        store.feedback(said("dismiss", created_at=created_at))
+        assert [each.fires for each in store.listed()] == [False]
 
 
 def test_a_case_is_found_by_alert_cluster_and_account() -> None:
