@@ -113,6 +113,16 @@ def test_accounts_alike_become_members_with_limits_and_the_alert_counts_them() -
     assert {(d.request_count, d.output_tokens) for d in known} == {(40, 4000)}
 
 
+def test_nobody_is_named_on_what_is_known_of_the_first_day_alone() -> None:
+    for cold in (True, False):
+        one = Timeline(cold=cold)
+        decisions = one.group(0, named("m", 40), 1)
+        decisions += one.say(leads(NOW + 1, behaviours=behave(named("like", 20), driven(20, 1, 99))))
+        for window in range(2, 10 * HOUR):
+            decisions += one.nothing_new(window)
+        assert bool(members(decisions, "like")) is not cold
+
+
 def test_a_stage_that_is_restored_again_and_again_names_the_same() -> None:
     assert campaign(shaken=True)[1] == campaign()[1]
     assert campaign(shaken=True, early=True)[1] == campaign(early=True)[1]

@@ -35,6 +35,19 @@ def test_a_tombstone_ends_a_limit() -> None:
     assert told(gate.withdraw("a", "limits/0@3", NOW)) == []
 
 
+def test_an_alert_that_comes_back_limits_again_and_a_week_after_it_was_dismissed_too() -> None:
+    day, gate = 24 * HOUR, started()
+    assert propose(gate, "a") == [("set", "a", "why")]
+    assert told(gate.withdraw("a", "limits/0@2", NOW + 6 * HOUR)) == [("lifted", "a", "withdrawn")]
+    gate.alert("a-1", SURE, "alerts/0@9", NOW + 2 * day)
+    assert propose(gate, "a", at=NOW + 2 * day, number=3) == [("set", "a", "why")]
+    gate.said_of_alert(word("dismiss", "a-1", order=1, at=NOW + 2 * day), NOW + 2 * day)
+    gate.withdraw("a", "limits/0@4", NOW + 2 * day)
+    assert propose(gate, "a", at=NOW + 8 * day + 12 * HOUR, number=5) == [("refused", "a", "lifted_by_person")]
+    assert told(gate.advance(NOW + 9 * day - 1)) == []
+    assert told(gate.advance(NOW + 9 * day)) == [("set", "a", "why")]
+
+
 @pytest.mark.parametrize("policy, record", [("shadow", "enforce"), ("enforce", "shadow"), ("shadow", "shadow")])
 def test_only_what_both_say_is_enforced(policy: str, record: str) -> None:
     gate = started(mode=policy)

@@ -14,7 +14,7 @@ import pytest
 from streamer.cases.records import AlertRecord, MemberRecord, Reason, SharedLink
 from streamer.web.access import COOKIE
 from tests.cases import made_up
-from tests.cases.made_up import ALERT_ID, CLUSTER_ID, alert, limit, said
+from tests.cases.made_up import ALERT_ID, BEGAN, CLUSTER_ID, alert, limit, said
 from tests.web.site import TOKEN, Site
 
 PATH = f"/alerts/{ALERT_ID}"
@@ -84,6 +84,23 @@ def test_alerts_now_and_lately() -> None:
         assert "http-equiv" not in text
         assert 'http-equiv="refresh" content="5"' in (await visitor.get("/?refresh=5"))[1]
         assert "http-equiv" not in (await visitor.get("/?refresh=0"))[1]
+
+    visit(site, look)
+
+
+def test_what_was_dismissed_and_is_raised_again_waits_for_somebody() -> None:
+    site, day_ms = Site(), 86_400_000
+    at_ms = round(BEGAN.timestamp() * 1000)
+    for number, (status, after_ms) in enumerate((("firing", 0), ("resolved", day_ms), ("firing", 9 * day_ms)), 1):
+        site.store.alert(alert("a-1", number, status=status, summary="told again"), at_ms + after_ms)
+    site.store.alert(alert("a-2", status="resolved", summary="another"))
+    site.store.feedback(said("dismiss", alert_id="a-1"))
+
+    async def look(visitor: Visit) -> None:
+        _, text, _ = await visitor.get("/")
+        places = [text.index(part) for part in ("Now", "told again", "Lately", "another")]
+        assert places == sorted(places)
+        assert "dismissed" not in text
 
     visit(site, look)
 
