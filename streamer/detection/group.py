@@ -23,6 +23,7 @@ MIN_FAMILIES = 2
 PASSING = ("hand_off", "failover")
 PLACE_ADDRESS, PLACE_PAYMENT = 1, 2
 SEVERAL = 3
+FEW_OWNERS = 2
 ONCE = 1
 CONFIRMING = frozenset(("joint_pivot", "template_coincidence", "synchrony", "displaced_volume", "capabilities"))
 # Many new accounts that work hard for a day or two have also been seen for as long, and ask about as much.
@@ -54,12 +55,16 @@ def control(table: Table, settings: GroupSettings) -> float:
 
 
 def is_accountable(table: Table, settings: GroupSettings) -> bool:
-    """Whether one organization, or one card at one address, has nearly all of the group and answers for it."""
+    """Whether one organization, or one card at one address, has nearly all of the group and answers for it, or two do.
+
+    Two firms that use one tool look like one hand; more than `FEW_OWNERS` would be a way to hide behind.
+    """
     enough = settings.organization_ratio * len(table)
     places = table.rows["place"][:, [PLACE_ADDRESS, PLACE_PAYMENT]]
     at_one = places[(places > 0).all(axis=1)]
     for owners in (table.rows["organization"][table.rows["organization"] > 0], at_one):
-        if len(owners) and int(np.unique(owners, axis=0, return_counts=True)[1].max()) >= enough:
+        counts = np.sort(np.unique(owners, axis=0, return_counts=True)[1])
+        if int(counts[-FEW_OWNERS:].sum()) >= enough:
             return True
     return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streamer.detection.clocks import marks, timeless
 from streamer.detection.clusters import Clusters
 from streamer.detection.evidence import HandOff, LeadReport
 from streamer.detection.lead_book import LeadBook
@@ -35,9 +36,14 @@ class HandOffNews:
         return found
 
     def _is_own_affair(self, passed: HandOff) -> bool:
-        """Whether two accounts have an organization, a device, an address or a card in common."""
+        """Whether two accounts have an organization, a device, an address or a card in common.
+
+        Or the one that took over runs on a timer: its own time had come.
+        """
         rows = self._members.of((passed.giver, passed.taker))
         owners, places = rows["organization"], rows["place"]
         if len(rows) < 2:  # noqa: PLR2004 - a giver and a taker
             return True
-        return bool(owners[0] == owners[1] != 0) or bool(((places[0] == places[1]) & (places[0] != 0)).any())
+        if owners[0] == owners[1] != 0 or ((places[0] == places[1]) & (places[0] != 0)).any():
+            return True
+        return not timeless(marks(rows["slots"][1:])).all()

@@ -155,6 +155,10 @@ def template_keys(simhashes: Sequence[int] | Keys) -> Keys:
 
 
 def prompt_keys(prompts: Keys) -> Keys:
-    """Give the key of each whole prompt hash, for what concerns one and the same prompt."""
+    """Give the key of each whole prompt hash, for what concerns one and the same prompt.
+
+    Mixed twice: of prompts that are nearly alike, as those of one template, none may crowd out another's memory.
+    """
     keys = (prompts + np.uint64(1)) * _MIX
+    keys = (keys ^ keys >> np.uint64(31)) * _MIX
     return keys ^ keys >> np.uint64(31)

@@ -20,11 +20,11 @@ Flags = npt.NDArray[np.bool_]
 class Sightings:
     """One table of slots for each shard; a newer value takes an older one's slot.
 
-    A slot holds 28 bits of the key, 8 bits of time and 28 bits of the account. A million invented values cost nothing,
-    and a value that was pushed out costs a later notice, not a wrong one. With `count_several`, a value that several
-    accounts had keeps that fact in place of the last account. Shards do not share slots, so the same
-    values meet in a replay, where one process has all shards, and in a live run, where each has some: those of its
-    `partition`, in which alone values may be asked for.
+    A slot holds 28 bits of the key, 8 bits of time and 28 bits of the account. A million invented values cost
+    nothing. A value that was pushed out costs a later notice; whoever asks what was `before` takes it for a new one.
+    With `count_several`, a value that several accounts had keeps that fact in place of the last account. Shards do
+    not share slots, so the same values meet in a replay, where one process has all shards, and in a live run, where
+    each has some: those of its `partition`, in which alone values may be asked for.
     """
 
     def __init__(

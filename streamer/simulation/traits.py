@@ -95,7 +95,8 @@ class HonestTraits:
     A class with an `event` begins on some day at `event_hour`, its accounts `stagger_days` apart on average, and use
     fades with `fade_days`. `balanced` work goes through a gateway that spreads it over the accounts of the group, which
     are all there from the beginning. After a day in the middle everyone asks as `revised` says. A class that is
-    `relieved` has each second account of a group stop then, and the others start.
+    `relieved` has each second account of a group stop then, and the others start. By the clock go the rhythms
+    `scheduled` (jobs that each set up alone) and `timer` (one published timer in many hands).
     """
 
     identity: Identity = Identity()
