@@ -15,6 +15,8 @@ from streamer.sinks.encode import rfc3339
 from streamer.sources.batch import Batch, Reject
 
 # Next to nothing is found: what the detector forgets is not in cycles.
+# More than one of so many events that could not be used is worth a word.
+MANY = 10
 COLLECT_EVERY_BATCHES = 5000
 
 
@@ -91,12 +93,12 @@ class Replay:
         yield self.summary
 
     def doubt(self) -> str | None:
-        """After the end: why the answer means little, in one line, or None if enough of the input was usable."""
+        """After the end: why the answer means little, in one line, or None if nearly all of the input was usable."""
         summary = self.summary
         if not summary.events_read:
             return "nothing was read: look at the input, it is empty"
         rejected, late = summary.rejected, summary.late
-        if summary.events_used and max(rejected, late) * 2 <= summary.events_read:
+        if summary.events_used and max(rejected, late) * MANY <= summary.events_read:
             return None
         found = f"only {summary.events_used:,} of {summary.events_read:,} events were used"
         if rejected >= late and rejected:

@@ -91,7 +91,7 @@ def _case(explained: Explained) -> Iterator[RenderableType]:
         yield from _activity(explained.activity)
     yield Text("\nHow the accounts hang together", style="bold")
     yield _links(explained.bonds)
-    yield Text("\nSurest accounts", style="bold")
+    yield Text("\nSurest accounts, as they were when named", style="bold")
     yield _members(case)
     if case.feedback:
         yield Text("\nWhat people said", style="bold")

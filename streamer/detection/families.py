@@ -132,7 +132,7 @@ def hand_off(passing: Passing) -> EvidenceItem | None:
     log10_p = max(FLOOR_LOG10, passing.log10_p)
     statement = (
         f"requests that were refused at one account were sent by another within two minutes, between {passing.seen} "
-        f"pairs of accounts; {passing.expected:.2g} were to be expected"
+        f"pair{'s' if passing.seen > 1 else ''} of accounts; {passing.expected:.2g} were to be expected"
     )
     return EvidenceItem("hand_off", statement, float(passing.seen), round(passing.expected, 4), log10_p)
 

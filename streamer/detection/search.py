@@ -158,7 +158,10 @@ class Search:
         }
         if len(candidates) < enough(union.passing, settings):
             return None
-        doubtful = frozenset(key for key, score in zip(keys, fit, strict=True) if score < FAR)
+        # Whom more than two things hold stays, however it is used now: a scheduler changes what it gives out.
+        doubtful = frozenset(
+            key for key, score, ties in zip(keys, fit, held, strict=True) if score < FAR and ties <= PASSER_SUPPORT
+        )
         log10_p = min(0.0, found.log10_p + math.log10(1 + union.trials))
         return Suspect(
             "cluster",

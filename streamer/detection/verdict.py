@@ -7,16 +7,16 @@ from streamer.detection.settings import AlertSettings
 
 SEVERITIES = ("info", "warning", "critical")
 LINK_WORDS = {
-    "payment": "one payment instrument",
-    "address_block": "one address block",
-    "device": "one device",
-    "client_stack": "one client stack",
-    "system_prompt": "one system prompt",
-    "template": "one prompt template",
-    "signup_cohort": "one hour of sign-up",
-    "network": "one network and client",
-    "mail_domain": "one mail domain",
-    "tools": "one set of tools",
+    "payment": "payment instruments",
+    "address_block": "address blocks",
+    "device": "devices",
+    "client_stack": "client stacks",
+    "system_prompt": "system prompts",
+    "template": "prompt templates",
+    "signup_cohort": "hours of sign-up",
+    "network": "networks and clients",
+    "mail_domain": "mail domains",
+    "tools": "sets of tools",
 }
 
 
@@ -47,6 +47,6 @@ def more_severe(one: str, other: str) -> str:
 def sentence(account_count: int, request_count: int, link_kinds: list[str], evidence: tuple[EvidenceItem, ...]) -> str:
     """Say in one sentence what a tired person needs to know."""
     shared = " and ".join(LINK_WORDS.get(kind, kind) for kind in link_kinds[:3])
-    sharing = f" that share {shared}" if shared else ""
+    tied = f" tied by {shared}" if shared else ""
     families = ", ".join(item.family for item in evidence[:3])
-    return f"{account_count} accounts{sharing} look driven by one hand ({families}); {request_count} requests so far."
+    return f"{account_count} accounts{tied} look driven by one hand ({families}); {request_count} requests so far."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,10 +47,19 @@ def evaluate(judging: Judging) -> dict[str, Evaluation]:
         raise UsageError("--scenario", f"found {len(scenarios)} for {len(found)} DIR", "give one, or one for each")
     known = [plans(scenario, judging.campaign_days) for scenario in scenarios]
     known = known if len(known) == len(found) else known * len(found)
-    return {
+    worlds = {
         label: judge(run.directory, run.truth, _requests(run.events) if run.events else None, told)
         for (label, run), told in zip(found.items(), known, strict=True)
     }
+    _check_names(judging.campaign_days, {campaign.name for world in worlds.values() for campaign in world.campaigns})
+    return worlds
+
+
+def _check_names(campaign_days: Sequence[str], campaigns: Collection[str]) -> None:
+    for text in campaign_days:
+        if text.partition("=")[0] not in campaigns:
+            allowed = ", ".join(sorted(campaigns)) or "none, for truth has no campaign"
+            raise UsageError("--campaign-days", f"found {text!r}", f"campaigns are: {allowed}")
 
 
 def write_report(worlds: Mapping[str, Evaluation], path: Path, *, compared: bool) -> None:

@@ -82,6 +82,12 @@ def test_scenarios_are_one_for_all_or_one_each(world: Path) -> None:
     assert len(evaluate(Judging(directories, truths, labels=list("abcd"), scenarios=["hydra"]))) == 4
 
 
+def test_a_length_is_of_a_campaign_that_there_is(world: Path) -> None:
+    judging = Judging([world / "one"], [world / "one" / "truth.jsonl"], labels=["a"], campaign_days=["nosuch=45"])
+    with pytest.raises(UsageError, match="found 'nosuch=45'; campaigns are: alpha"):
+        evaluate(judging)
+
+
 def test_a_scenario_tells_lengths_and_what_is_given_goes_before() -> None:
     known = plans("hydra", ["hydra=9", "other=3"])
     assert (known["hydra"].days, known["other"].days) == (9, 3)

@@ -63,7 +63,7 @@ def test_in_this_process_it_finds_the_campaign_stays_and_leaves_nothing_behind(t
     assert "No Kafka (--in-process)" in said
     assert "Campaign hydra_peak found" in said
     assert "Honest accounts named: none." in said
-    assert "60 accounts that share" in page
+    assert "60 accounts tied by" in page
     assert leftovers(tmp_path / "tmp") == []
 
 

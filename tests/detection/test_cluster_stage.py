@@ -77,7 +77,7 @@ def test_a_group_becomes_an_alert_its_members_and_their_limits() -> None:
     assert alert.detected_at == alert.updated_at == (START + 6) * WINDOW_MS
     assert (alert.account_count, alert.request_count) == (21, 840)
     assert (alert.runbook, alert.models, alert.resolved_at) == ("runbook.md", ("large",), None)
-    assert "21 accounts that share one payment instrument" in alert.summary
+    assert "21 accounts tied by payment instruments" in alert.summary
     assert [(shared.kind, shared.value, shared.account_count) for shared in alert.links] == [("payment", "pf", 21)]
     members = [d for d in decisions if isinstance(d, Membership)]
     assert [m.account_id for m in members] == [*named(20), "vip"]

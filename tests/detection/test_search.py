@@ -232,6 +232,15 @@ def test_who_is_not_like_the_others_is_no_candidate_and_who_is_far_from_it_is_do
     assert suspect.doubtful == keys(far)
 
 
+def test_whom_more_than_two_things_hold_is_not_doubtful_however_it_is_used() -> None:
+    field = Field()
+    a, far = field.accounts(named("a", 10)), field.accounts(named("far", 1), 2.5 + 2.0)
+    for number, doubtful in enumerate((True, True, False), 1):
+        field.tie([*a, *far], f"card {number}")
+        (suspect,), _ = field.look(seed([*a, *far]), window=WINDOW + number * REST)
+        assert (suspect.doubtful == keys(far)) is doubtful
+
+
 def test_a_group_with_too_few_candidates_is_no_suspect() -> None:
     field = Field()
     a, far = field.accounts(named("a", 7)), field.accounts(named("far", 2), 9.0)

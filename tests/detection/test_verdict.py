@@ -52,6 +52,6 @@ def test_every_kind_of_link_has_words() -> None:
 def test_the_sentence_says_how_many_share_what_and_why() -> None:
     said = sentence(40, 1234, ["payment", "template"], tuple(evidence()))
     assert said == (
-        "40 accounts that share one payment instrument and one prompt template look driven by one hand "
+        "40 accounts tied by payment instruments and prompt templates look driven by one hand "
         "(evenness, rhythm); 1234 requests so far."
     )
