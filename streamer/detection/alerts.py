@@ -12,7 +12,7 @@ from streamer.detection.lead_book import LeadBook
 from streamer.detection.limits import LimitBook
 from streamer.detection.records import ActiveHour, Alert, Decision, Limit, SharedValue
 from streamer.detection.settings import DetectionSettings
-from streamer.detection.verdict import more_severe, sentence, severity_of
+from streamer.detection.verdict import is_sure, more_severe, sentence, severity_of
 
 MAX_ACCOUNTS = 1000
 MAX_LINKS = 50
@@ -75,6 +75,8 @@ class AlertBook:
     def _describe(self, cluster: Cluster, known: Alert | None, book: LeadBook, now_ms: int) -> Alert:
         strongest = cluster.strongest()
         claimed = severity_of(strongest.rate, self.settings.alert, is_alarming=strongest.is_alarming)
+        if claimed == "critical" and not is_sure(strongest.evidence, self.settings.group):
+            claimed = "warning"
         severity = self._severity(cluster, claimed, known)
         accounts = sorted(cluster.accounts.values(), key=lambda account: (-account.score, account.account_id))
         requests = sum(account.requests for account in accounts)

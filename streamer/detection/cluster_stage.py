@@ -28,7 +28,7 @@ from streamer.detection.records import Alert, Decision
 from streamer.detection.search import Search
 from streamer.detection.settings import DAY_S, HOUR_S, DetectionSettings
 from streamer.detection.union import Grower
-from streamer.detection.verdict import severity_of
+from streamer.detection.verdict import is_sure, severity_of
 from streamer.detection.window import Barrier
 
 FORMAT = 5
@@ -158,7 +158,8 @@ class ClusterStage:
             left += [account for account, was_named in zip(gone, named, strict=True) if was_named]
         decisions += self._merge_kin(touched, window, now_ms)
         for cluster in self.clusters.by_id.values():
-            if cluster.is_alarming() and self._naming.name_alike(cluster, window, now_ms):
+            sure = cluster.is_alarming() and is_sure(cluster.strongest().evidence, self.settings.group)
+            if sure and self._naming.name_alike(cluster, window, now_ms):
                 touched.setdefault(cluster.cluster_id, [])
         for cluster_id, left in touched.items():
             cluster = self.clusters.by_id[cluster_id]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+
 from streamer.detection.evidence import EvidenceItem
-from streamer.detection.settings import AlertSettings
+from streamer.detection.settings import AlertSettings, GroupSettings
 
 SEVERITIES = ("info", "warning", "critical")
 LINK_WORDS = {
@@ -33,6 +36,20 @@ def severity_of(rate: float, settings: AlertSettings, *, is_alarming: bool) -> s
     if is_alarming and rate <= settings.warning_per_day:
         return "warning"
     return "info" if rate <= settings.info_per_day else None
+
+
+def is_sure(evidence: Iterable[EvidenceItem], settings: GroupSettings) -> bool:
+    """Whether control shows by more than how quick hand-offs are: people with a second account are quick as well.
+
+    Only then does anybody get a page, or is anybody named for behaving alike.
+
+    >>> from streamer.detection.settings import GroupSettings
+    >>> quick, many = EvidenceItem("failover", "", 1.0, 60.0, -5.0), EvidenceItem("hand_off", "", 9.0, 1.0, -5.0)
+    >>> is_sure([quick], GroupSettings()), is_sure([quick, many], GroupSettings())
+    (False, True)
+    """
+    enough = {"hand_off": settings.family_log10_p, "evenness": settings.control_log10_p}
+    return any(item.log10_p <= enough.get(item.family, -math.inf) for item in evidence)
 
 
 def more_severe(one: str, other: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from streamer.detection.account_book import CAPABILITIES
 from streamer.detection.behaviour_table import BehaviourTable
 from streamer.detection.cluster import Cluster, Suspect
 from streamer.detection.clusters import Clusters
@@ -94,6 +95,14 @@ def test_who_is_alike_at_two_looks_five_hours_apart_is_named_and_nobody_else() -
         assert (account.by_likeness, account.since_ms) == (True, 7)
         assert field.clusters.of_account[key] == cluster.cluster_id
     assert keys(found).isdisjoint(cluster.alike_since)
+
+
+def test_nobody_is_named_by_times_and_lengths_alone() -> None:
+    field, cluster = campaign()
+    told = driven(40, 1)
+    told[:, :CAPABILITIES] = np.nan
+    field.tell(named("m", 40), told)
+    assert field.look(cluster, 0, CONFIRM) == []
 
 
 @pytest.mark.parametrize(
