@@ -17,7 +17,7 @@ from scipy import special
 from streamer.detection.clocks import marks, timeless
 from streamer.detection.evidence import EvidenceItem
 from streamer.detection.probability import FLOOR_LOG10, chi_square_log10, fisher, poisson_log10, upper_tail
-from streamer.detection.profile import PROFILE, Feature, Rows
+from streamer.detection.profile import PROFILE, SETTLED, Feature, Rows
 from streamer.detection.settings import GroupSettings
 
 VOLUME_BINS_PER_OCTAVE = 8
@@ -75,14 +75,16 @@ def evenness(table: Table, settings: GroupSettings) -> EvidenceItem | None:
     Chi-square of the scatter of the logarithms of their rates against `evenness_floor_ratio` of the population's: an
     honest group may be that much more alike than strangers are. The population's is that of the same plans, and of
     accounts that have been seen for as long. Those that keep to the clock are left out, and as many requests as it
-    takes must come in as many different ten minutes: what is asked at one go is one choice.
+    takes must come in as many different ten minutes, once accounts are settled: what is asked at one go is one choice.
     """
     found = _evenness(table.rows, settings)
     if found is None or found.log10_p > SPEAKS_LOG10_P:
         return found
     active = marks(table.rows["slots"])
     free = timeless(active)
-    occasions = np.sort(active[free].sum(axis=1))
+    # Of accounts that have only just come, all that is known is one go.
+    settled = table.rows["span"][free] == SETTLED
+    occasions = np.sort(np.where(settled, active[free].sum(axis=1), table.rows["requests_24h"][free]))
     if len(occasions) < settings.min_accounts or occasions[len(occasions) // 2] < settings.min_requests:
         return None
     return found if free.all() else _evenness(table.rows[free], settings)

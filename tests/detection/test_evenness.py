@@ -12,7 +12,7 @@ from scipy import stats as distributions
 from streamer.detection.families import evenness
 from streamer.detection.group import control
 from streamer.detection.probability import FLOOR_LOG10
-from streamer.detection.profile import PROFILE, Feature, Rows
+from streamer.detection.profile import PROFILE, SETTLED, Feature, Rows
 from tests.detection.handmade import HOURS, SLOTS, Marks, asked_at, slots_of
 from tests.detection.people import (
     BUSY,
@@ -131,6 +131,13 @@ def test_those_on_timers_do_not_make_uneven_ones_even() -> None:
 def test_what_is_asked_at_one_go_is_one_choice(occasions: int, speaks: bool) -> None:  # noqa: FBT001
     assert SETTINGS.min_requests == 4
     assert (evenness(table(asking(asked_at(40, occasions))), SETTINGS) is not None) is speaks
+
+
+def test_of_accounts_that_have_only_just_come_one_go_is_enough() -> None:
+    for span, speaks in ((0, True), (SETTLED - 1, True), (SETTLED, False)):
+        rows = asking(asked_at(40, 1))
+        rows["span"] = span
+        assert (evenness(table(rows), SETTINGS) is not None) is speaks
 
 
 def test_half_of_the_accounts_must_have_asked_on_as_many_occasions() -> None:
