@@ -93,5 +93,12 @@ class Bench(Topics):
         body: dict[str, Any] = self.inbox.next()
         return body
 
+    def news_after(self, known: dict[str, Any]) -> dict[str, Any]:
+        """The next that does not say the same of the same alert as what is known."""
+        while True:
+            body = self.notified()
+            if (body["status"], body["commonLabels"]) != (known["status"], known["commonLabels"]):
+                return body
+
     def firing(self) -> list[dict[str, str]]:
         return [found["labels"] for found in self.alertmanager.alerts()]
