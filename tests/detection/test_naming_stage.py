@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from streamer.detection.cluster import Cluster
+from streamer.detection.cluster import Cluster, Finding
 from streamer.detection.cluster_stage import ClusterStage
-from streamer.detection.evidence import Behaviours, HandOff, Lead, LeadReport
+from streamer.detection.evidence import Behaviours, EvidenceItem, HandOff, Lead, LeadReport
 from streamer.detection.records import Alert, Decision, Limit, LimitLifted, Membership
 from streamer.detection.settings import HOUR_S, LikenessSettings, LimitSettings
 from tests.detection.crowds import Values, driven, honest, named, told_of
@@ -121,6 +121,18 @@ def test_nobody_is_named_on_what_is_known_of_the_first_day_alone() -> None:
         for window in range(2, 10 * HOUR):
             decisions += one.nothing_new(window)
         assert bool(members(decisions, "like")) is not cold
+
+
+@pytest.mark.parametrize("family, some", [("newness", False), ("hand_off", True)])
+def test_where_hand_offs_are_only_quick_nobody_is_named_for_behaving_alike(family: str, some: bool) -> None:  # noqa: FBT001
+    one = Timeline()
+    decisions = one.group(0, named("m", 40), 1)
+    evidence = [EvidenceItem(name, "found", 1.0, 0.0, -5.0) for name in ("failover", family)]
+    one.of("m0000").findings["surest"] = Finding(NOW, -300.0, evidence, 0.0, is_alarming=True)
+    decisions += one.say(leads(NOW + 1, behaviours=behave(named("like", 20), driven(20, 1, 99))))
+    for window in range(2, 10 * HOUR):
+        decisions += one.nothing_new(window)
+    assert bool(members(decisions, "like")) is some
 
 
 def test_a_stage_that_is_restored_again_and_again_names_the_same() -> None:
