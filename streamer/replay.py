@@ -14,9 +14,9 @@ from streamer.detection.records import Alert, Decision
 from streamer.sinks.encode import rfc3339
 from streamer.sources.batch import Batch, Reject
 
+# More than one in so many events that could not be used is worth a word.
+ONE_IN_MANY = 10
 # Next to nothing is found: what the detector forgets is not in cycles.
-# More than one of so many events that could not be used is worth a word.
-MANY = 10
 COLLECT_EVERY_BATCHES = 5000
 
 
@@ -98,7 +98,7 @@ class Replay:
         if not summary.events_read:
             return "nothing was read: look at the input, it is empty"
         rejected, late = summary.rejected, summary.late
-        if summary.events_used and max(rejected, late) * MANY <= summary.events_read:
+        if summary.events_used and max(rejected, late) * ONE_IN_MANY <= summary.events_read:
             return None
         found = f"only {summary.events_used:,} of {summary.events_read:,} events were used"
         if rejected >= late and rejected:
