@@ -44,18 +44,25 @@ class Bonds:
         return support
 
     def banded(self, keys: Keys, used: Iterable[int]) -> Keys:
-        """Give the accounts that share one value with enough others to be a group without any other tie.
+        """Give the accounts that have one thing in common with enough others to be a group without any other tie.
 
         A card or a device is enough by itself. An address block never is: neighbours share it, and customers of a VPN.
+        Prompts that are alike are one thing in common, each of them and all together.
         """
         found: set[int] = set()
+        alike: defaultdict[str, set[int]] = defaultdict(set)
         for link in used:
             tie = self._book.ties[link]
-            if tie.lead.link.kind == "address_block":
+            kind = tie.lead.link.kind
+            if kind == "address_block":
                 continue
             together = tie.keys & keys
-            owned = tie.lead.link.kind in OWNED and self._holds(together, keys)
-            if owned or self._shows_control(together, keys):
+            if kind in PROMPTS:
+                alike[kind] |= together
+            if (kind in OWNED and self._holds(together, keys)) or self._shows_control(together, keys):
+                found |= together
+        for together in map(frozenset, alike.values()):
+            if not together <= found and self._shows_control(together, keys):
                 found |= together
         return frozenset(found)
 

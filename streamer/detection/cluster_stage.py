@@ -25,13 +25,13 @@ from streamer.detection.opinion import Opinion
 from streamer.detection.passing_rate import PassingRate
 from streamer.detection.plain_reports import report_from
 from streamer.detection.records import Alert, Decision
-from streamer.detection.search import Search
+from streamer.detection.search import Look, Search
 from streamer.detection.settings import DAY_S, HOUR_S, DetectionSettings
 from streamer.detection.union import Grower
 from streamer.detection.verdict import is_sure, severity_of
 from streamer.detection.window import Barrier
 
-FORMAT = 5
+FORMAT = 6
 DOUBT_EVERY_S = 6 * HOUR_S
 CONFIRM, DISMISS = "confirm", "dismiss"
 # What was dismissed is news again when it has become so many times as large.
@@ -228,7 +228,7 @@ class ClusterStage:
             "opinion": self._opinion.snapshot(),
             "said": [list(saying) for saying in self._said],
             "circumstances": self._circumstances.snapshot(),
-            "looked": sorted(self._search.looked.items()),
+            "looked": sorted((key, *look) for key, look in self._search.looked.items()),
             "clusters": self.clusters.snapshot(),
             "limits": self.limits.snapshot(),
             "swept": self._accounts.swept,
@@ -250,7 +250,7 @@ class ClusterStage:
         self._opinion.restore(state["opinion"])
         self._said = [Saying(*saying) for saying in state["said"]]
         self._circumstances.restore(state["circumstances"])
-        self._search.looked = dict(state["looked"])
+        self._search.looked = {key: Look(*look) for key, *look in state["looked"]}
         self.clusters.restore(state["clusters"])
         self.limits.restore(state["limits"])
         self.alerts.restore(state["alerts"])

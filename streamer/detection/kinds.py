@@ -8,7 +8,7 @@ than two do: the logarithm of the ratio of the two probabilities (a Bayes factor
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,12 +39,17 @@ def one_kind(some: Crowd, others: Crowd) -> float:
     >>> one_kind(a, a) > 0 > one_kind(a, b)
     True
     """
-    one, other = some.total / some.known, others.total / others.known
-    own, theirs = BETWEEN + WITHIN / some.known, BETWEEN + WITHIN / others.known
+    return float(_one_kind(some.total, some.known, others.total, others.known))
+
+
+def _one_kind(some: Floats, some_known: Any, others: Floats, others_known: Any) -> Any:  # noqa: ANN401 - one or many
+    """See `one_kind`, of one group and one or many others, a row each."""
+    one, other = some / some_known, others / others_known
+    own, theirs = BETWEEN + WITHIN / some_known, BETWEEN + WITHIN / others_known
     det = own * theirs - BETWEEN * BETWEEN
     together = (theirs * one * one - 2 * BETWEEN * one * other + own * other * other) / det + np.log(det)
     apart = one * one / own + other * other / theirs + np.log(own * theirs)
-    return float((apart - together).sum()) / 2
+    return (apart - together).sum(axis=-1) / 2
 
 
 def components(keys: Iterable[int], pairs: Iterable[tuple[int, int]]) -> list[frozenset[int]]:
@@ -70,16 +75,30 @@ def components(keys: Iterable[int], pairs: Iterable[tuple[int, int]]) -> list[fr
 def sort_out(groups: Sequence[Crowd]) -> list[Crowd]:
     """Join groups that are of one kind, those that are most so first, until no two are."""
     kinds = list(groups)[:MAX_SORTED]
-    factors = {(i, j): one_kind(kinds[i], kinds[j]) for i in range(len(kinds)) for j in range(i)}
-    alive = set(range(len(kinds)))
-    while factors:
-        (i, j), best = max(factors.items(), key=lambda item: (item[1], item[0]))
-        if best <= 0:
-            break
+    if not kinds:
+        return []
+    size = 2 * len(kinds)
+    totals = np.zeros((size, len(kinds[0].total)))
+    known = np.ones(size)
+    factors = np.full((size, size), -np.inf)
+    alive = np.zeros(size, dtype=np.bool_)
+
+    def put(at: int) -> None:
+        totals[at], known[at] = kinds[at].total, kinds[at].known
+        others = np.flatnonzero(alive)
+        factors[at, others] = _one_kind(totals[at], known[at], totals[others], known[others, np.newaxis])
+        alive[at] = True
+
+    for at in range(len(kinds)):
+        put(at)
+    while True:
+        # Of equal ones the last, so that the order is the same on every machine.
+        last = factors.size - 1 - int(factors.ravel()[::-1].argmax())
+        i, j = divmod(last, size)
+        if factors[i, j] <= 0:
+            return [kinds[at] for at in np.flatnonzero(alive).tolist()]
         kinds.append(kinds[i].join(kinds[j]))
-        alive -= {i, j}
-        factors = {pair: factor for pair, factor in factors.items() if not {i, j} & set(pair)}
-        new = len(kinds) - 1
-        factors.update({(new, other): one_kind(kinds[new], kinds[other]) for other in sorted(alive)})
-        alive.add(new)
-    return [kinds[at] for at in sorted(alive)]
+        for gone in (i, j):
+            alive[gone] = False
+            factors[gone] = factors[:, gone] = -np.inf
+        put(len(kinds) - 1)

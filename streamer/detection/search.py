@@ -21,6 +21,8 @@ from streamer.detection.union import Grower, Union
 
 SEEDS_PER_WINDOW = 8
 REST_S = HOUR_S
+# What has more than half as much again to show is looked at before it has rested.
+NEWS_RATIO = 1.5
 HANDED = "hand_off"
 AGAIN = "again"
 # An account is in doubt beyond twice the distance within which one is named: naming should not swing.
@@ -38,8 +40,18 @@ class Seed(NamedTuple):
     is_whole: bool = False
 
 
+class Look(NamedTuple):
+    """When an account was last looked at, and how many requests of a day it had made by then."""
+
+    window: int
+    requests: int
+
+
 class Search:
-    """Chooses seeds and judges what grows from them; an account that was just looked at rests for an hour."""
+    """Chooses seeds and judges what grows from them; an account that was just looked at rests.
+
+    It rests for an hour, or until there is much more to see: a group that has just begun should not have to wait.
+    """
 
     def __init__(
         self, settings: DetectionSettings, opinion: Opinion, naming: Naming, circumstances: Circumstances
@@ -49,7 +61,7 @@ class Search:
         self._naming = naming
         self._circumstances = circumstances
         self._rest_windows = settings.window.windows(REST_S)
-        self.looked: dict[int, int] = {}
+        self.looked: dict[int, Look] = {}
 
     def seeds(
         self, leads: Iterable[Lead], hand_offs: Iterable[HandOff], book: LeadBook, clusters: Clusters, window: int
@@ -93,12 +105,12 @@ class Search:
 
     def look(self, seeds: Iterable[Seed], clusters: Clusters, grower: Grower, window: int) -> tuple[list[Suspect], int]:
         """Grow seeds and judge what they become; also how many were judged."""
-        for key in [key for key, at in self.looked.items() if at + self._rest_windows <= window]:
+        for key in [key for key, look in self.looked.items() if look.window + self._rest_windows <= window]:
             del self.looked[key]
         suspects: list[Suspect] = []
         tests = 0
         for seed in seeds:
-            rests = 2 * len(seed.keys & self.looked.keys()) > len(seed.keys)
+            rests = self._rests(seed.keys, grower)
             if tests >= SEEDS_PER_WINDOW or (rests and not seed.urgent):
                 continue
             keys, links = (seed.keys, list(seed.links)) if seed.is_whole else self._with_cluster(seed, clusters)
@@ -106,12 +118,21 @@ class Search:
                 continue
             union = grower.grow(keys, links)
             tests += 1
-            self.looked.update(dict.fromkeys(union.table.rows["key"].tolist(), window))
-            self.looked.update(dict.fromkeys(seed.keys, window))
+            looked_at = seed.keys.union(union.table.rows["key"].tolist())
+            requests = grower.requests(looked_at)
+            self.looked.update((key, Look(window, requests.get(key, 0))) for key in looked_at)
             suspect = self._judge(seed, self._of_one_kind(seed, union, grower, window), window)
             if suspect is not None:
                 suspects.append(suspect)
         return suspects, tests
+
+    def _rests(self, keys: frozenset[int], grower: Grower) -> bool:
+        """Whether most of some accounts were looked at, and have done little since."""
+        seen = keys & self.looked.keys()
+        if 2 * len(seen) <= len(keys):
+            return False
+        then = sum(self.looked[key].requests for key in seen)
+        return sum(grower.requests(seen).values()) <= NEWS_RATIO * then
 
     @staticmethod
     def _with_cluster(seed: Seed, clusters: Clusters) -> tuple[frozenset[int], list[Link]]:

@@ -89,6 +89,11 @@ class Grower:
                 break
         return self._union(state, used, trials)
 
+    def requests(self, keys: Iterable[int]) -> dict[int, int]:
+        """Give how many requests of a day accounts had made when they were last active; of those that are known."""
+        rows = self._members.of(keys)
+        return dict(zip(rows["key"].tolist(), rows["requests_24h"].tolist(), strict=True))
+
     def keep(self, union: Union, keys: Keys) -> Union:
         """Give what some accounts of a union are without the others: ties, hand-offs and all."""
         used = {link.key: link for link in union.links}

@@ -46,6 +46,23 @@ def test_that_timers_make_them_even_binds_nobody() -> None:
         assert banded(ground, names, "template") == names[:bound]
 
 
+@pytest.mark.parametrize("kind, other, binds", [("template", "template", True), ("template", "system_prompt", False)])
+def test_prompts_that_are_alike_bind_together_those_whom_none_of_them_binds(
+    kind: str,
+    other: str,
+    binds: bool,  # noqa: FBT001
+) -> None:
+    ground = Ground()
+    # So much scatter that half of them are not improbable, and all of them are.
+    names = ground.accounts("a", 16, bins=60 + np.arange(16)[:, np.newaxis] % 3 * 2 * np.ones((1, 10), dtype=np.int64))
+    one, another = names[:10], names[6:]
+    ground.tie(one, "one", kind)
+    ground.tie(another, "another", other)
+    union = ground.grow(one, "one", kind=kind)
+    assert ground.inside(union) == names
+    assert ground.named(union.banded) == (names if binds else [])
+
+
 @pytest.mark.parametrize("passers, binds", [(5, False), (6, True)])
 def test_a_quarter_that_passed_requests_on_among_themselves_is_enough(passers: int, binds: bool) -> None:  # noqa: FBT001
     assert MIN_PASSERS_RATIO * SIZE == 6

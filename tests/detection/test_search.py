@@ -17,7 +17,7 @@ from streamer.detection.member_table import MemberTable
 from streamer.detection.naming import Naming
 from streamer.detection.opinion import Opinion
 from streamer.detection.passing_rate import PassingRate
-from streamer.detection.search import AGAIN, HANDED, SEEDS_PER_WINDOW, Search, Seed
+from streamer.detection.search import AGAIN, HANDED, SEEDS_PER_WINDOW, Look, Search, Seed
 from streamer.detection.union import Grower
 from tests.detection.handmade import default_settings, evidence, key_of, lead, link, watched
 
@@ -54,9 +54,9 @@ class Field:
         self.book = LeadBook(SETTINGS)
         self.members = MemberTable()
 
-    def accounts(self, names: list[str], score: float = 2.5) -> list[str]:
+    def accounts(self, names: list[str], score: float = 2.5, requests: int = 40) -> list[str]:
         """Accounts that are used alike, busy and regular."""
-        rows = watched(names, WINDOW, requests=40, bins=90).table().copy()
+        rows = watched(names, WINDOW, requests=requests, bins=90).table().copy()
         rows["scores"] = score
         rows["scores"][:, 2] = -score
         self.members.put(rows, names, [("large",)] * len(names))
@@ -135,6 +135,16 @@ def test_an_account_that_was_looked_at_rests_for_an_hour() -> None:
     assert (len(suspects), tests) == (1, 1)
 
 
+@pytest.mark.parametrize("requests, tests", [(60, 0), (61, 1)])
+def test_it_rests_no_longer_once_there_is_half_as_much_again_to_see(requests: int, tests: int) -> None:
+    field = Field()
+    a = field.accounts(named("a", 10))
+    field.tie(a)
+    field.look(seed(a))
+    field.accounts(a, requests=requests)
+    assert field.look(seed(a), window=WINDOW + 1)[1] == tests
+
+
 def test_what_is_urgent_waits_for_no_rest() -> None:
     field = Field()
     a = field.accounts(named("a", 10))
@@ -158,7 +168,7 @@ def test_a_seed_most_of_which_is_fresh_does_not_rest() -> None:
     a, b = field.accounts(named("a", 8)), field.accounts(named("b", 8))
     field.tie(a)
     field.tie([*a, *b], "other")
-    field.search.looked = dict.fromkeys(keys(a), WINDOW)
+    field.search.looked = dict.fromkeys(keys(a), Look(WINDOW, 40))
     assert field.look(seed([*a, b[0]], "other"))[1] == 0
     assert field.look(seed([*a, *b], "other"))[1] == 1
 
