@@ -25,6 +25,8 @@ SWEEP_S = 6 * HOUR_S
 MIN_TIE = 3
 # A group too small to be judged is told of again when it has this much more accounts.
 TIE_GROWTH_RATIO = 0.25
+# What was a hub is one again with so many of the accounts that make one: on a Sunday, say.
+HUB_AGAIN_RATIO = 0.5
 # Up to so many are noted faster one by one.
 FEW = 6
 _FILTER_MASK = (1 << 20) - 1
@@ -88,8 +90,9 @@ class Group:
 class LinkIndex:
     """Sees every use of a link value: keeps singles in constant memory, and groups of two and more in full.
 
-    A hub is a value that too many accounts share: they are not followed, and it binds nobody. A group begins with the
-    second account on a value; the first joins when it is active again, for a single leaves no more than a few bits.
+    A hub is a value that too many accounts share: they are not followed, and it binds nobody. After a time it must show
+    again that it is one; until then it is on trial, and binds nobody either. A group begins with the second account on
+    a value; the first joins when it is active again, for a single leaves no more than a few bits.
     """
 
     def __init__(self, everything: DetectionSettings, partition: int, partitions: int) -> None:
@@ -107,6 +110,7 @@ class LinkIndex:
         self._touched: dict[int, Group] = {}
         self.groups: dict[int, Group] = {}
         self._hubs: dict[int, int] = {}
+        self._trials: dict[int, int] = {}
         self._filter = self._fresh_filter()
 
     def see(self, gathered: Gathering, window: int) -> Flags:
@@ -189,14 +193,18 @@ class LinkIndex:
         oldest = window - self._window.windows(settings.horizon_s)
         touched, self._touched = sorted(self._touched.items()), {}
         for key, group in touched:
-            count = len(group.members)
-            if count > limit:
+            count, most = len(group.members), limit
+            on_trial = self._trials.get(key, oldest) > oldest
+            if on_trial:
+                most *= HUB_AGAIN_RATIO
+            if count > most:
                 group.forget(oldest)
                 count = len(group.members)
-            if count > limit:
+            if count > most:
                 self._drop(key)
                 self._hubs[key] = window
-            elif count >= MIN_TIE and reference.ready:
+                self._trials.pop(key, None)
+            elif count >= MIN_TIE and reference.ready and not on_trial:
                 if count >= self._min_accounts:
                     grown = group.new_requests >= settings.judge_growth_ratio * group.judged_requests
                 else:
@@ -206,7 +214,7 @@ class LinkIndex:
                     yield group
 
     def _sweep(self, window: int) -> None:
-        """Forget groups that nobody used for long, and hubs after as long: they must show again that they are one.
+        """Forget groups that nobody used for long, and put hubs on trial after as long.
 
         Done before anything of a new stretch of time is seen; skipping one with nothing in it changes nothing.
         """
@@ -218,7 +226,11 @@ class LinkIndex:
         for key, group in list(self.groups.items()):
             if group.last_window < oldest:
                 self._drop(key)
-        self._hubs = {key: since for key, since in self._hubs.items() if since >= oldest}
+        forgotten = [key for key, since in self._hubs.items() if since < oldest]
+        self._trials = {key: since for key, since in self._trials.items() if since >= oldest}
+        for key in forgotten:
+            del self._hubs[key]
+            self._trials[key] = stretch * self._sweep_windows
         self._filter = self._fresh_filter()
 
     def _fresh_filter(self) -> npt.NDArray[np.bool_]:
@@ -243,6 +255,7 @@ class LinkIndex:
             "sightings": self._sightings.snapshot(),
             "groups": [group.snapshot() for group in self.groups.values()],
             "hubs": sorted(self._hubs.items()),
+            "trials": sorted(self._trials.items()),
             "swept": self._swept,
         }
 
@@ -252,5 +265,6 @@ class LinkIndex:
         self.groups = {group.link.key: group for group in map(Group.restore, state["groups"])}
         self._per_shard = Counter(key % self._settings.shards for key in self.groups)
         self._hubs = dict(state["hubs"])
+        self._trials = dict(state["trials"])
         self._swept = state["swept"]
         self._filter = self._fresh_filter()

@@ -35,7 +35,7 @@ from streamer.detection.sightings import Flags
 from streamer.detection.watch import Watch
 from streamer.detection.window import Barrier
 
-FORMAT = 4
+FORMAT = 5
 SWEEP_S = 6 * HOUR_S
 _REFUSED = ((POOLED * Feature.COUNT + Feature.REFUSED) * BUCKETS) * BINS
 

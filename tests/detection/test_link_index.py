@@ -250,6 +250,27 @@ def test_a_hub_must_show_again_that_it_is_one() -> None:
     assert (one.hub_count, members(one)) == (0, "ab")
 
 
+def test_what_was_a_hub_binds_nobody_before_a_day_has_shown_that_it_is_none() -> None:
+    one = index()
+    see(one, 0, "abcdefghijklmnopqrstu")
+    due(one, 0)
+    for window in (3 * DAY, 4 * DAY - 1):
+        see(one, window, "abcdefghij")
+        assert due(one, window) == []
+        one = restored(one)
+    see(one, 4 * DAY, "abcdefghij")
+    assert due(one, 4 * DAY) == ["pf"]
+
+
+def test_half_of_what_makes_a_hub_makes_one_again() -> None:
+    one = index()
+    see(one, 0, "abcdefghijklmnopqrstu")
+    due(one, 0)
+    see(one, 3 * DAY, "abcdefghijk")
+    assert due(one, 3 * DAY) == []
+    assert (one.hub_count, members(one)) == (1, "")
+
+
 def test_a_group_that_nobody_used_for_long_is_forgotten() -> None:
     one = index()
     see(one, 0, "ab")
