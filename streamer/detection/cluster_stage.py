@@ -53,7 +53,7 @@ class ClusterStage:
         self._opinion = Opinion()
         self._behaviour = BehaviourTable(settings.likeness, settings.window)
         self._accounts = AccountNews(settings, self._members, self._behaviour, self.clusters)
-        self._hand_offs = HandOffNews(self._book, self._members, self._rate, self.clusters)
+        self._hand_offs = HandOffNews(settings, self._book, self._members, self._rate, self.clusters)
         self._naming = Naming(settings, self._behaviour, self.clusters)
         self._circumstances = Circumstances(settings, self._book, self._members, self.clusters)
         self._search = Search(settings, self._opinion, self._naming, self._circumstances)
@@ -223,6 +223,7 @@ class ClusterStage:
             "book": self._book.snapshot(),
             "members": self._members.snapshot(),
             "rate": self._rate.snapshot(),
+            "owned": self._hand_offs.snapshot(),
             "behaviour": self._behaviour.snapshot(),
             **self._claims.snapshot(),
             "opinion": self._opinion.snapshot(),
@@ -245,6 +246,7 @@ class ClusterStage:
         self._book.restore(state["book"])
         self._members.restore(state["members"])
         self._rate.restore(state["rate"])
+        self._hand_offs.restore(state["owned"])
         self._behaviour.restore(state["behaviour"])
         self._claims.restore(state)
         self._opinion.restore(state["opinion"])

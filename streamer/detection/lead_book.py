@@ -12,6 +12,8 @@ from streamer.detection.links import OWNED, Link
 from streamer.detection.settings import DetectionSettings
 
 FORGET_EVERY = 6
+# Who hands over to one account only, and that one back to nobody else, so often, is one person with two accounts.
+TO_AND_FRO = 2
 
 
 class Tie(NamedTuple):
@@ -64,12 +66,29 @@ class LeadBook:
         old = takewhile(lambda item: item[1].window < window - self._tie_windows, self.ties.items())
         for key in [key for key, _ in old]:
             self._drop(key)
-        kept = [(at, found) for at, found in self.hand_offs if at >= window - self._pass_windows]
+        self._keep([(at, found) for at, found in self.hand_offs if at >= window - self._pass_windows])
+
+    def take_back(self, one: int, other: int) -> None:
+        """Forget the hand-offs between two accounts."""
+        if other in self._partners.get(one, ()):
+            pair = {one, other}
+            self._keep([(at, found) for at, found in self.hand_offs if {found.giver, found.taker} != pair])
+
+    def _keep(self, kept: list[tuple[int, HandOff]]) -> None:
         if len(kept) < len(self.hand_offs):
             self.hand_offs = []
             self._partners.clear()
             for at, found in kept:
                 self.pass_on(found, at)
+
+    def _others(self, account: int) -> Collection[int]:
+        """Give with whom an account had hand-offs that count."""
+        others = self._partners.get(account, {})
+        if len(others) == 1:
+            ((other, times),) = others.items()
+            if times >= TO_AND_FRO and len(self._partners[other]) == 1:
+                return ()
+        return others
 
     def _drop(self, key: int) -> None:
         tie = self.ties.pop(key, None)
@@ -92,13 +111,13 @@ class LeadBook:
 
     def partners(self, accounts: frozenset[int]) -> set[int]:
         """Give the accounts outside that passed a request to one of `accounts`, or took one from it."""
-        return {other for account in accounts for other in self._partners.get(account, ())} - accounts
+        return {other for account in accounts for other in self._others(account)} - accounts
 
     def joins(self, some: Collection[int], others: Collection[int]) -> bool:
         """Whether a hand-off, a card or a device joins accounts of two groups."""
-        ties, partners, of_account = self.ties, self._partners, self._of_account
+        ties, of_account = self.ties, self._of_account
         for account in some:
-            if not partners.get(account, {}).keys().isdisjoint(others):
+            if any(other in others for other in self._others(account)):
                 return True
             held = (ties[key] for key in of_account.get(account, ()))
             if any(tie.lead.link.kind in OWNED and not tie.keys.isdisjoint(others) for tie in held):
@@ -108,11 +127,12 @@ class LeadBook:
     def passed(self, some: frozenset[int], accounts: frozenset[int]) -> int:
         """Count the pairs of `some` of these `accounts` and all of them that had hand-offs.
 
-        However often: a person with two accounts goes to and fro, a scheduler takes whichever has room.
+        However often: a person with two accounts goes to and fro, a scheduler takes whichever has room. Who goes to and
+        fro with nobody else does not count.
         """
         total = within = 0
         for account in some:
-            for other in self._partners.get(account, ()):
+            for other in self._others(account):
                 total += other in accounts
                 within += other in some
         return total - within // 2
@@ -129,15 +149,15 @@ class LeadBook:
 
     def passers(self, accounts: frozenset[int]) -> list[int]:
         """Give those of some accounts that passed a request to another of them, or took one over."""
-        return sorted(key for key in accounts if not accounts.isdisjoint(self._partners.get(key, ())))
+        return sorted(key for key in accounts if not accounts.isdisjoint(self._others(key)))
 
     def passing_count(self, accounts: frozenset[int]) -> int:
         """Count those of some accounts that took part in a hand-off, with whomever."""
-        return sum(key in self._partners for key in accounts)
+        return sum(bool(self._others(key)) for key in accounts)
 
     def free_passers(self, but: Container[int]) -> set[int]:
         """Give the accounts that took part in a hand-off, `but` for some."""
-        return {key for key in self._partners if key not in but}
+        return {key for key in self._partners if key not in but and self._others(key)}
 
     def count(self, key: int, accounts: Container[int]) -> int:
         """Count how many of some accounts are on a link value, as far as it is remembered."""

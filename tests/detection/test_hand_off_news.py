@@ -28,7 +28,7 @@ def taken(*known: str, **columns: Any) -> tuple[list[HandOff], float]:
     book, members, rate = LeadBook(settings), MemberTable(), PassingRate(settings)
     seen = watched(known or ("giver", "taker"), WINDOW, **columns)
     members.put(seen.table(), seen.account_ids, [("large",)] * len(seen.account_ids))
-    news = HandOffNews(book, members, rate, Clusters(settings.alert, 1000))
+    news = HandOffNews(settings, book, members, rate, Clusters(settings.alert, 1000))
     found = news.take(WINDOW, [leads(WINDOW, hand_offs=[PASSED], refused=(0, 70))])
     assert [passed for _, passed in book.hand_offs] == found
     return found, rate.at(LATER)
@@ -60,6 +60,41 @@ def test_who_runs_on_a_timer_took_nothing_over(giver: Any, taker: Any, counts: b
 )
 def test_what_is_one_owners_affair_does_not_count(columns: dict[str, Any], counts: bool) -> None:  # noqa: FBT001
     assert taken(**columns)[0] == [PASSED] * counts
+
+
+class Told:
+    """Two accounts that hand over to one another, now from one address and now from two."""
+
+    def __init__(self) -> None:
+        settings = default_settings()
+        self.book, self.members = LeadBook(settings), MemberTable()
+        self.news = HandOffNews(
+            settings, self.book, self.members, PassingRate(settings), Clusters(settings.alert, 1000)
+        )
+
+    def passes(self, window: int, *, addresses: tuple[int, int]) -> bool:
+        seen = watched(("giver", "taker"), window, place=[(0, address, 0) for address in addresses])
+        self.members.put(seen.table(), seen.account_ids, [("large",)] * 2)
+        return bool(self.news.take(window, [leads(window, hand_offs=[PASSED], refused=(0, 70))]))
+
+
+def test_whoever_was_seen_at_one_address_stays_one_owner_and_what_was_told_before_is_taken_back() -> None:
+    told = Told()
+    assert told.passes(WINDOW, addresses=(5, 6))
+    assert len(told.book.hand_offs) == 1
+    assert not told.passes(WINDOW + 1, addresses=(5, 5))
+    assert told.book.hand_offs == []
+    again = HandOffNews(
+        default_settings(),
+        told.book,
+        told.members,
+        PassingRate(default_settings()),
+        Clusters(default_settings().alert, 9),
+    )
+    again.restore(told.news.snapshot())
+    told.news = again
+    assert not told.passes(WINDOW + 2, addresses=(5, 6))
+    assert told.passes(WINDOW + 1 + 30 * 144, addresses=(5, 6))
 
 
 def test_of_whom_nothing_is_known_nothing_counts() -> None:

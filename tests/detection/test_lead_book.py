@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 
 import msgspec
@@ -144,6 +145,25 @@ def test_free_passers_are_all_that_passed_something_on_but_those_taken() -> None
     assert set(one.free_passers(but={key_of("d"): "c-1"})) == keys("abce")
 
 
+def test_who_goes_to_and_fro_with_nobody_else_does_not_count() -> None:
+    every = keys("abcdef")
+    one = book("ab", "cd", "dc", "ef", "ef")
+    assert one.passed(every, every) == 1
+    assert one.passers(every) == one.passers(keys("ab")) == sorted(keys("ab"))
+    assert one.free_passers(but=()) == keys("ab")
+    assert (one.passing_count(every), one.partners(keys("ace")), one.joins(keys("c"), keys("d"))) == (
+        2,
+        keys("b"),
+        False,
+    )
+    # Now one of them hands over to a third: a scheduler takes whichever has room.
+    one.pass_on(passing("d", "g"), START)
+    assert one.passed(every, every) == 2
+    assert one.free_passers(but=()) == keys("abcdg")
+    one.take_back(key_of("g"), key_of("d"))
+    assert one.free_passers(but=()) == keys("ab")
+
+
 def test_the_newest_hand_offs_within_come_first() -> None:
     one = book("ab", "cd", "ba", "ab", "be")
     assert [found.at_ms for found in one.newest_within(keys("ab"), 10)] == [3, 2, 0]
@@ -163,11 +183,9 @@ def test_a_group_that_grows_counts_as_many_pairs_as_one_counted_at_once(
     for part in parts:
         grown.append(grown[-1] | keys("".join(part)))
     stepwise = sum(one.passed(larger - smaller, larger) for smaller, larger in pairwise(grown))
-    within = {
-        frozenset((found.giver, found.taker))
-        for _, found in one.hand_offs
-        if found.giver in grown[-1] and found.taker in grown[-1]
-    }
+    told = Counter(map(frozenset, pairs))
+    to_and_fro = {pair for pair in told if told[pair] > 1 and not any(pair & other for other in told if other != pair)}
+    within = {pair for pair in told.keys() - to_and_fro if frozenset(map(key_of, pair)) <= grown[-1]}
     assert stepwise == one.passed(grown[-1], grown[-1]) == len(within)
 
 
