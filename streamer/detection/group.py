@@ -15,15 +15,13 @@ import numpy as np
 from streamer.detection.evidence import EvidenceItem
 from streamer.detection.families import CAUSE, Column, Passing, Table, evenness, failover, hand_off, rhythm
 from streamer.detection.links import PROMPTS
+from streamer.detection.owners import is_accountable, is_office
 from streamer.detection.probability import fisher
 from streamer.detection.profile import PROFILE, Feature
 from streamer.detection.settings import GroupSettings
 
 MIN_FAMILIES = 2
 PASSING = ("hand_off", "failover")
-PLACE_ADDRESS, PLACE_PAYMENT = 1, 2
-SEVERAL = 3
-FEW_OWNERS = 2
 ONCE = 1
 CONFIRMING = frozenset(("joint_pivot", "template_coincidence", "synchrony", "displaced_volume", "capabilities"))
 # Many new accounts that work hard for a day or two have also been seen for as long, and ask about as much.
@@ -54,36 +52,6 @@ def control(table: Table, settings: GroupSettings) -> float:
     return min((item.log10_p for item in found if item is not None), default=0.0)
 
 
-def is_accountable(table: Table, settings: GroupSettings) -> bool:
-    """Whether one organization, or one card at one address, has nearly all of the group and answers for it, or two do.
-
-    Two firms that use one tool look like one hand; more than `FEW_OWNERS` would be a way to hide behind.
-    """
-    enough = settings.organization_ratio * len(table)
-    places = table.rows["place"][:, [PLACE_ADDRESS, PLACE_PAYMENT]]
-    at_one = places[(places > 0).all(axis=1)]
-    for owners in (table.rows["organization"][table.rows["organization"] > 0], at_one):
-        counts = np.sort(np.unique(owners, axis=0, return_counts=True)[1])
-        if int(counts[-FEW_OWNERS:].sum()) >= enough:
-            return True
-    return False
-
-
-def strangers(table: Table) -> Table:
-    """Leave out the accounts of whoever has several in the group: one organization, or one card at one address.
-
-    That they are used alike is that owner's affair. A group that is all one owner's is left as it is, to be told so.
-    """
-    places = table.rows["place"][:, [PLACE_ADDRESS, PLACE_PAYMENT]]
-    known = ((table.rows["organization"] > 0, table.rows["organization"]), ((places > 0).all(axis=1), places))
-    alone = np.ones(len(table), dtype=np.bool_)
-    for named, owners in known:
-        if named.any():
-            _, place, counts = np.unique(owners[named], axis=0, return_inverse=True, return_counts=True)
-            alone[named] &= counts[place] < SEVERAL
-    return Table(table.rows[alone]) if alone.any() and not alone.all() else table
-
-
 def _is_control(item: EvidenceItem, passing: Passing, link_kinds: Collection[str], settings: GroupSettings) -> bool:
     """Whether an item is a clear trace of control.
 
@@ -112,7 +80,7 @@ def judge(
     weight: Callable[[str], float] = _as_it_is,
     others: Sequence[EvidenceItem] = (),
 ) -> Judgement | None:
-    """Test a group by all families; None where it is too small, or one organization answers for it.
+    """Test a group by all families; None where it is too small, or an owner answers for it. An office never alarms.
 
     `weight` says how much a family counts in the probability of all together; `others` are findings of families that
     need to know more than the accounts.
@@ -134,7 +102,7 @@ def judge(
         and len(families - FOLLOWS_FROM.get(item.family, frozenset())) >= MIN_FAMILIES
         for item in clear
     )
-    return Judgement(speaking, _combined(tested, weight), alarming)
+    return Judgement(speaking, _combined(tested, weight), alarming and not is_office(table, settings))
 
 
 def _combined(tested: Sequence[EvidenceItem], weight: Callable[[str], float]) -> float:

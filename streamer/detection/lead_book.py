@@ -83,7 +83,9 @@ class LeadBook:
 
     def _others(self, account: int) -> Collection[int]:
         """Give with whom an account had hand-offs that count."""
-        others = self._partners.get(account, {})
+        others = self._partners.get(account)
+        if others is None:
+            return ()
         if len(others) == 1:
             ((other, times),) = others.items()
             if times >= TO_AND_FRO and len(self._partners[other]) == 1:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from scipy import special
 
 from streamer.detection.families import Passing, Table
-from streamer.detection.group import SEVERAL
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.member_table import MemberTable
+from streamer.detection.owners import SEVERAL
 from streamer.detection.passing_rate import PassingRate
 from streamer.detection.probability import chi_square_log10
 from streamer.detection.profile import PROFILE, Feature

@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from streamer.detection.bonds import MIN_PASSERS_RATIO, Bonds
 from streamer.detection.families import Passing, Table
-from streamer.detection.group import strangers, typicality
+from streamer.detection.group import typicality
 from streamer.detection.lead_book import LeadBook, Tie
 from streamer.detection.links import IDENTITY, Link
 from streamer.detection.member_table import MemberTable
+from streamer.detection.owners import strangers
 from streamer.detection.passing_rate import PassingRate
 from streamer.detection.settings import DetectionSettings
 from streamer.detection.traces import NOBODY, Keys, Sums, Traces

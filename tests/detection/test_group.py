@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from scipy import stats as distributions
 
 from streamer.detection.evidence import EvidenceItem
-from streamer.detection.families import CAUSE, Passing, Table, capabilities, evenness, failover, hand_off, rhythm
-from streamer.detection.group import CONFIRMING, control, is_accountable, judge, strangers, typicality
-from streamer.detection.member_table import members_of
+from streamer.detection.families import CAUSE, Passing, capabilities, evenness, failover, hand_off, rhythm
+from streamer.detection.group import CONFIRMING, control, judge, typicality
+from streamer.detection.owners import is_accountable
 from streamer.detection.probability import FLOOR_LOG10, fisher, log10_of, poisson_log10, upper_tail
 from streamer.detection.profile import MISSING, PROFILE, Feature, Rows
-from tests.detection.handmade import START_WINDOW, rows_of
 from tests.detection.people import (
     ALL_DAY,
     EVEN,
@@ -263,26 +262,6 @@ def test_nobody_is_typical_of_whom_nothing_is_known_and_what_is_unknown_is_not_h
     fit = typicality(table(driven))
     assert fit[0] == 0.0
     assert fit[1] > 0
-
-
-def owned(organizations: list[int], places: list[tuple[int, int, int]]) -> Table:
-    rows = rows_of([f"o{number}" for number in range(len(organizations))])
-    rows["organization"], rows["place"] = organizations, places
-    return Table(members_of(rows, START_WINDOW, 1.0, 0.0))
-
-
-def test_accounts_of_one_owner_are_left_out_of_a_group_of_strangers() -> None:
-    nowhere = (0, 0, 0)
-    of_a_firm = strangers(owned([7, 7, 7, 0, 0, 8, 8], [nowhere] * 7))
-    assert of_a_firm.rows["organization"].tolist() == [0, 0, 8, 8]
-    at_one_desk = strangers(owned([0] * 5, [(1, 5, 9), (2, 5, 9), (3, 5, 9), (4, 5, 8), (5, 6, 9)]))
-    assert at_one_desk.rows["place"][:, 0].tolist() == [4, 5]
-    assert len(strangers(owned([7] * 9, [nowhere] * 9))) == 9  # all one owner's: left to be told so
-
-
-def test_one_card_at_one_address_answers_for_its_accounts_and_one_card_alone_does_not() -> None:
-    assert is_accountable(owned([0] * 10, [(number, 5, 9) for number in range(10)]), SETTINGS)
-    assert not is_accountable(owned([0] * 10, [(0, number + 1, 9) for number in range(10)]), SETTINGS)
 
 
 def test_what_only_confirms_weakens_nothing_where_it_says_nothing() -> None:
