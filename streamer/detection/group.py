@@ -24,8 +24,14 @@ MIN_FAMILIES = 2
 PASSING = ("hand_off", "failover")
 ONCE = 1
 CONFIRMING = frozenset(("joint_pivot", "template_coincidence", "synchrony", "displaced_volume", "capabilities"))
-# Many new accounts that work hard for a day or two have also been seen for as long, and ask about as much.
-FOLLOWS_FROM = {"evenness": frozenset(("newness", "volume"))}
+# Many new accounts that work hard for a day or two have also been seen for as long, and ask about as much; each of those
+# on a timer of its own asks as often as the others, at all hours. And who is refused at one account may be quick to ask
+# at another.
+FOLLOWS_FROM = {
+    "evenness": frozenset(("newness", "volume", "rhythm")),
+    "hand_off": frozenset(("failover",)),
+    "failover": frozenset(("hand_off",)),
+}
 FORMED_BY = {"signup_cohort": "newness"}
 TYPICAL_DEVIATIONS = 3.5
 # What one asks for, and in how many languages, changes from day to day also where one hand deals it out: it would tell

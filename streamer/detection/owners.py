@@ -56,15 +56,17 @@ def strangers(table: Table) -> Table:
 
 
 def is_office(table: Table, settings: GroupSettings) -> bool:
-    """Whether nearly all of a group come from one address, and rest for `REST_S` a day as people do.
+    """Whether nearly all of a group come from one address, as far as is known, and rest for `REST_S` a day.
 
     People who share out one queue of work ask as evenly as accounts to which a scheduler deals it out. A scheduler has
     no reason to rest, nor to show that all is its own.
     """
     rows = table.rows
     addresses = rows["place"][:, PLACE_ADDRESS]
-    counts = np.unique(addresses[addresses > 0], return_counts=True)[1]
-    if not len(counts) or counts.max() < settings.organization_ratio * len(rows):
+    known = addresses[addresses > 0]
+    if 2 * len(known) < len(rows):
+        return False
+    if np.unique(known, return_counts=True)[1].max() < settings.organization_ratio * len(known):
         return False
     return float(np.median(longest_rests_s(marks(rows["slots"])))) >= REST_S
 
