@@ -21,17 +21,12 @@ from streamer.detection.profile import PROFILE, Feature
 from streamer.detection.settings import GroupSettings
 
 MIN_FAMILIES = 2
-PASSING = ("hand_off", "failover")
+PASSING = frozenset(("hand_off", "failover"))
 ONCE = 1
 CONFIRMING = frozenset(("joint_pivot", "template_coincidence", "synchrony", "displaced_volume", "capabilities"))
-# Many new accounts that work hard for a day or two have also been seen for as long, and ask about as much; each of those
-# on a timer of its own asks as often as the others, at all hours. And who is refused at one account may be quick to ask
-# at another.
-FOLLOWS_FROM = {
-    "evenness": frozenset(("newness", "volume", "rhythm")),
-    "hand_off": frozenset(("failover",)),
-    "failover": frozenset(("hand_off",)),
-}
+# Many new accounts that work hard for a day or two have also been seen for as long, and ask about as much; each account
+# on a timer of its own asks as often as the others, at all hours.
+FOLLOWS_FROM = {"evenness": frozenset(("newness", "volume", "rhythm"))}
 FORMED_BY = {"signup_cohort": "newness"}
 TYPICAL_DEVIATIONS = 3.5
 # What one asks for, and in how many languages, changes from day to day also where one hand deals it out: it would tell
@@ -69,6 +64,16 @@ def _is_control(item: EvidenceItem, passing: Passing, link_kinds: Collection[str
     return item.family == "evenness" and item.log10_p <= settings.control_log10_p
 
 
+def _speaks_too(other: EvidenceItem, item: EvidenceItem, settings: GroupSettings) -> bool:
+    """Whether an item says more than follows from a trace of control; that trace itself does.
+
+    Who is refused at one account is soon at another, if it is a person's; only a program is much quicker than that.
+    """
+    if {other.family, item.family} == PASSING:
+        return other.log10_p <= settings.hand_off_log10_p
+    return other.family not in FOLLOWS_FROM.get(item.family, frozenset())
+
+
 def _as_it_is(_: str) -> float:
     return 1.0
 
@@ -102,10 +107,9 @@ def judge(
         return None
     speaking = sorted((i for i in tested if i.log10_p <= settings.record_log10_p), key=lambda i: i.log10_p)
     clear = [item for item in speaking if item.log10_p <= settings.family_log10_p]
-    families = {item.family for item in clear}
     alarming = any(
         _is_control(item, passing, link_kinds, settings)
-        and len(families - FOLLOWS_FROM.get(item.family, frozenset())) >= MIN_FAMILIES
+        and sum(_speaks_too(other, item, settings) for other in clear) >= MIN_FAMILIES
         for item in clear
     )
     return Judgement(speaking, _combined(tested, weight), alarming and not is_office(table, settings))
