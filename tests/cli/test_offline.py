@@ -191,6 +191,19 @@ def test_progress_is_shown_only_where_it_is_wanted(run: Run) -> None:
     assert "replay" in run("replay", "-", "--out", "out", "--progress", stdin=event(1)).stderr
 
 
+def test_two_replays_do_not_write_to_one_place(run: Run, tmp_path: Path) -> None:
+    with replaying_a_pipe(tmp_path) as process:
+        refused = run("replay", "-", "--out", "./out", stdin=event(1))
+        assert (refused.returncode, refused.stdout) == (2, "")
+        remedy = "wait for it to end, or name another directory"
+        assert refused.stderr == f"out: another replay is writing to it; {remedy}\n"
+        assert run("replay", "-", "--out", "other", stdin=event(1)).returncode == 0
+        process.kill()
+        process.wait()
+    done = run("replay", "-", "--out", "out", "--json", stdin=event(1))
+    assert (done.returncode, json.loads(done.stdout)["events_used"]) == (0, 1), "who was killed holds nothing"
+
+
 def test_ctrl_c_ends_with_130_and_leaves_no_finished_records(tmp_path: Path) -> None:
     with replaying_a_pipe(tmp_path) as process:
         process.send_signal(signal.SIGINT)
