@@ -93,9 +93,10 @@ class EventClock:
         self.horizon_ms = newest_ms + self.lateness_ms
 
     def confirm(self, timestamp_ms: int) -> None:
-        """Take note of a request that is not ahead: it ends a run of those that are, and may be the newest."""
-        self._end_run()
-        self._undenied = len(self._held)
+        """Take note of a request that is not ahead: it ends a run of those that are, unless it is late itself."""
+        if timestamp_ms >= self.floor_ms:
+            self._end_run()
+            self._undenied = len(self._held)
         self.reach(timestamp_ms)
 
     def reach(self, timestamp_ms: int) -> None:

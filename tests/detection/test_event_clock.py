@@ -213,3 +213,13 @@ def test_a_stream_of_few_accounts_needs_all_of_them() -> None:
         assert clock.hold(at(DAY_MS + number, "a0")) == ([], 0)
     believed, _ = clock.hold(at(DAY_MS, "a1"))
     assert len(believed) == 2 * CONFIRMATIONS + 1
+
+
+def test_who_is_late_does_not_say_what_time_it_is() -> None:
+    clock = running()
+    clock.know(people())
+    for number in range(CONFIRMATIONS - 1):
+        assert clock.hold(at(DAY_MS, f"a{number}")) == ([], 0)
+        clock.confirm(START_MS - LATENESS_MS - 1)
+    believed, _ = clock.hold(at(DAY_MS, "a"))
+    assert len(believed) == CONFIRMATIONS
