@@ -67,12 +67,14 @@ def main() -> None:
     parser.add_argument("--longest-s", type=float, default=4.0, help="when the latest is pressed")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    # A shell that starts this in the background has it ignore Ctrl-C, and the replays would do the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     chance = random.Random(arguments.seed)
     counts: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as directory:
         for _ in range(arguments.times):
             counts[interrupted(chance, Path(directory), arguments.longest_s)] += 1
-    print(json.dumps(counts, indent=2))  # noqa: T201
+            print(json.dumps(counts), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
