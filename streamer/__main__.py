@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from typing import NoReturn
-
-from streamer.interrupts import raised_again
-
-INTERRUPTED = 130
+from streamer.interrupts import ended_at_once, raised_again
 
 
-def main() -> NoReturn:
+def main() -> None:
     """Run the program, which takes a moment to load, in which Ctrl-C may come already."""
+    with ended_at_once():
+        from streamer.cli import main as run  # noqa: PLC0415 - what it loads may be interrupted
     with raised_again():
-        try:
-            from streamer.cli import main as run  # noqa: PLC0415 - what it loads may be interrupted
-        except KeyboardInterrupt:
-            sys.stderr.write("streamer: interrupted\n")
-            sys.exit(INTERRUPTED)
         run()
 
 

@@ -8,11 +8,36 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
+INTERRUPTED = 130
 AGAIN_S = 0.01
 _MANY_SIGNALS = 4096
+
+
+@contextmanager
+def ended_at_once() -> Iterator[None]:
+    """Let Ctrl-C end the program without raising anything, where there is nothing to clean up yet.
+
+    Modules that are being loaded take what is raised in them for something that is not there, or make another error of
+    it. For the main thread only.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, _end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _end(*_: object) -> None:
+    with suppress(OSError):
+        os.write(2, b"streamer: interrupted\n")
+    os._exit(INTERRUPTED)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 import weakref
@@ -12,7 +13,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from streamer.interrupts import heeded, raised_again
+from streamer.interrupts import ended_at_once, heeded, raised_again
 
 
 @contextmanager
@@ -86,3 +87,34 @@ def test_what_else_cannot_be_raised_is_reported_as_before(monkeypatch: pytest.Mo
         del thing
     assert watch() is None
     assert [type(value) for value in reported] == [KeyError]
+
+
+LOADING = """
+import signal
+from streamer.interrupts import ended_at_once
+with ended_at_once():
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except:
+        print("taken for something else")
+"""
+
+
+def test_while_modules_are_loaded_nothing_can_swallow_ctrl_c() -> None:
+    done = subprocess.run([sys.executable, "-c", LOADING], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "streamer: interrupted\n")
+
+
+def test_after_loading_ctrl_c_is_raised_as_before() -> None:
+    with ended_at_once():
+        assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_who_ignores_ctrl_c_goes_on_ignoring_it() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with ended_at_once():
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -15,8 +15,7 @@ from typer._click.exceptions import ClickException
 from streamer import __version__
 from streamer.cli import cases, judging, limits, live, offline
 from streamer.errors import RefusedError, StreamerError
-
-INTERRUPTED = 130
+from streamer.interrupts import INTERRUPTED
 
 
 def build_app() -> typer.Typer:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from streamer.config import StreamerConfig
 from streamer.errors import BrokerError, ConfigError, StreamerError
+from streamer.interrupts import ended_at_once
 from streamer.wiring.one_core import on_one_core
 from streamer.wiring.reading import reading
 from streamer.wiring.running import run_loop, until_signal
@@ -224,12 +225,13 @@ def produce(
     on_bytes: OnCount = lambda _: None,
 ) -> dict[str, Any]:
     """Write files to the input topic."""
-    from streamer.stream.pace import Pace, parse_speed
-    from streamer.stream.packing import Packer
-    from streamer.stream.produce import TopicWriter, partition_count, topic_producer
+    with ended_at_once():
+        from streamer.stream.pace import Pace, parse_speed
+        from streamer.stream.packing import Packer
+        from streamer.stream.produce import TopicWriter, partition_count, topic_producer
 
+        key = privacy_key(config)
     pace = Pace(parse_speed(speed), time.monotonic)
-    key = privacy_key(config)
     topic, max_bytes = config.kafka.topics.requests, config.stream.max_message_bytes
     started = time.perf_counter()
     with (

@@ -10,6 +10,7 @@ from typing import Any
 
 from streamer.config import StreamerConfig
 from streamer.errors import RefusedError, UsageError
+from streamer.interrupts import ended_at_once
 from streamer.wiring.one_core import on_one_core
 from streamer.wiring.reading import reading
 from streamer.wiring.settings import OnCount, privacy_key, under_pseudonyms, wall_clock_ms
@@ -28,11 +29,12 @@ def replay(
 
     `on_doubt` is told if most of the input could not be used.
     """
-    from streamer.detection.detector import Detector
-    from streamer.replay import Replay
-    from streamer.sinks.files import FileSink
+    with ended_at_once():
+        from streamer.detection.detector import Detector
+        from streamer.replay import Replay
+        from streamer.sinks.files import FileSink
 
-    key = privacy_key(config)
+        key = privacy_key(config)
     with reading(config, files, input_format=input_format, key=key, on_bytes=on_bytes) as batches:
         try:
             with on_one_core(), FileSink(out) as sink:
