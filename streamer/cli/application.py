@@ -15,8 +15,7 @@ from typer._click.exceptions import ClickException
 from streamer import __version__
 from streamer.cli import cases, judging, limits, live, offline
 from streamer.errors import RefusedError, StreamerError
-
-INTERRUPTED = 130
+from streamer.interrupts import INTERRUPTED, ended_at_once
 
 
 def build_app() -> typer.Typer:
@@ -64,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the program and end with its exit code: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted."""
     # The Kafka client would say on stderr, in lines of its own, what ends up in our errors anyway.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
-    command = typer.main.get_command(build_app())
+    with ended_at_once():
+        command = typer.main.get_command(build_app())
     try:
         code = command.main(
             args=list(sys.argv[1:] if arguments is None else arguments), prog_name="streamer", standalone_mode=False

@@ -69,6 +69,10 @@ def lift(
     done = wiring.limits_lift(
         wiring.load(config), account=account, alert=alert, real=real, author=author or getpass.getuser(), reason=reason
     )
+    if not done.get("limited", True):
+        output.warning(
+            f"{done['account_id']}: no limit of it was in force or proposed; if that is not its name, look it up"
+        )
     output.record(done, as_json=json, title="lifted")
 
 

@@ -9,13 +9,13 @@ from typing import Any
 from streamer.detection.account_book import AccountBook
 from streamer.detection.account_learning import Segments
 from streamer.detection.early_counts import EarlyCounts
+from streamer.detection.event_clock import EventClock
 from streamer.detection.evidence import WindowReport
 from streamer.detection.open_window import OpenWindow, Roll
 from streamer.detection.recent import Recent, event_keys
 from streamer.detection.request import Request
 from streamer.detection.settings import DetectionSettings
 from streamer.detection.telling import Telling
-from streamer.detection.window import EventClock
 
 NEVER_MS = 1 << 62
 FORMAT = 4
@@ -89,6 +89,7 @@ class AccountStage:
             for record in believed:
                 self._place(record, record.timestamp_ms)
         else:
+            clock.confirm(timestamp_ms)
             self._place(request, timestamp_ms)
         while clock.horizon_ms >= clock.ripe_ms:
             for record in clock.ripe():
@@ -130,7 +131,7 @@ class AccountStage:
 
     def _place(self, request: Request, timestamp_ms: int) -> None:
         clock = self._clock
-        clock.confirm(timestamp_ms)
+        clock.reach(timestamp_ms)
         window = timestamp_ms // self._window_ms
         if timestamp_ms < clock.floor_ms or window <= self.closed_through:
             self.counts.late += 1
@@ -149,6 +150,7 @@ class AccountStage:
                 self._roll = Roll()
             seen = self._open[window] = OpenWindow(self._roll)
         self._recent.add(window, keys)
+        self._clock.know(requests)
         seen.add(requests, times_ms)
         self.counts.used += len(requests)
 

@@ -78,6 +78,7 @@ class AlertBook:
         if claimed == "critical" and not is_sure(strongest.evidence, self.settings.group):
             claimed = "warning"
         severity = self._severity(cluster, claimed, known)
+        detected_at = now_ms if known is None else known.detected_at
         accounts = sorted(cluster.accounts.values(), key=lambda account: (-account.score, account.account_id))
         requests = sum(account.requests for account in accounts)
         evidence = tuple(strongest.evidence)
@@ -97,8 +98,9 @@ class AlertBook:
             severity=severity,
             summary=summary,
             cluster_id=cluster.cluster_id if cluster.kind == "cluster" else None,
-            started_at=cluster.started_ms(),
-            detected_at=now_ms if known is None else known.detected_at,
+            # Most of a group that grows came after it was found.
+            started_at=min(cluster.started_ms(), detected_at),
+            detected_at=detected_at,
             updated_at=now_ms,
             resolved_at=None,
             score=round(-strongest.log10_p, 3),

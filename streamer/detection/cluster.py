@@ -10,6 +10,8 @@ from streamer.detection.evidence import Burst, EvidenceItem
 from streamer.detection.links import Link
 
 DOUBTS_TO_LEAVE = 4
+# What was dismissed is news again when it has become so many times as large.
+REOPEN_RATIO = 2
 HOUR_MS = 3_600_000
 MAX_HOURS = 168
 MAX_LINKS = 300
@@ -128,6 +130,10 @@ class Cluster:
     def is_alarming(self) -> bool:
         """Whether it is a group of accounts with a clear trace of control."""
         return self.kind == "cluster" and bool(self.accounts and self.findings) and self.strongest().is_alarming
+
+    def dismiss(self) -> None:
+        """Somebody wants to hear no more of it, as it is."""
+        self.quiet_below = REOPEN_RATIO * max(1, len(self.accounts))
 
     def is_quiet(self) -> bool:
         """Whether somebody dismissed it, and it has not grown enough since."""

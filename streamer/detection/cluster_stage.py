@@ -34,8 +34,6 @@ from streamer.detection.window import Barrier
 FORMAT = 6
 DOUBT_EVERY_S = 6 * HOUR_S
 CONFIRM, DISMISS = "confirm", "dismiss"
-# What was dismissed is news again when it has become so many times as large.
-REOPEN_RATIO = 2
 
 
 class ClusterStage:
@@ -81,9 +79,7 @@ class ClusterStage:
         if report.early and not repeated:
             self._early.hold(report.window, report.early)
         elif not repeated:
-            told = report.leads or report.watched.account_ids or report.behaviours.account_ids
-            says = told or report.tests or report.moves or report.active or any(report.refused)
-            self._barrier.add(report.window, [report] if says else [])
+            self._barrier.add(report.window, [report] if report.says_anything() else [])
         if report.last:
             self._barrier.report(report.partition, report.window, idle=report.idle)
 
@@ -110,7 +106,7 @@ class ClusterStage:
                 continue
             self._opinion.learn(cluster.strongest().evidence, confirmed=saying.action == CONFIRM)
             if saying.action == DISMISS:
-                cluster.quiet_below = REOPEN_RATIO * max(1, len(cluster.accounts))
+                cluster.dismiss()
                 decisions += self.alerts.resolve(cluster, now_ms, f"dismissed by {saying.author}")
         return decisions
 
@@ -153,9 +149,8 @@ class ClusterStage:
                 left += touched.pop(other.cluster_id, [])
                 decisions += self.alerts.resolve(other, now_ms, f"merged into {cluster.cluster_id}")
             going = cluster.doubt(claimed.doubtful, window, self.settings.window.windows(DOUBT_EVERY_S))
-            named = [key in cluster.named for key in going]
-            gone = self.clusters.leave(cluster, going)
-            left += [account for account, was_named in zip(gone, named, strict=True) if was_named]
+            left += [cluster.accounts[key] for key in going if key in cluster.named]
+            self.clusters.leave(cluster, going)
         decisions += self._merge_kin(touched, window, now_ms)
         for cluster in self.clusters.by_id.values():
             sure = cluster.is_alarming() and is_sure(cluster.strongest().evidence, self.settings.group)
@@ -203,14 +198,8 @@ class ClusterStage:
     def _rest(self, window: int) -> list[Decision]:
         """Resolve alerts whose clusters have been quiet for long, each at the end of the window in which it was due."""
         quiet = self.settings.window.windows(self.settings.alert.resolve_after_s)
-        due = sorted(
-            (cluster.last_window + quiet, cluster.cluster_id)
-            for cluster in self.clusters.by_id.values()
-            if cluster.last_window + quiet < window
-        )
         decisions: list[Decision] = []
-        for at, cluster_id in due:
-            cluster = self.clusters.by_id[cluster_id]
+        for at, cluster in self.clusters.quiet_before(window, quiet):
             decisions += self.alerts.resolve(cluster, (at + 1) * self._window_ms, "nothing more was found")
             self.clusters.rest(cluster, at)
         return decisions

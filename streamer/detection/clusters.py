@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from streamer.detection.cluster import Cluster, ClusterAccount, Suspect
+from streamer.detection.cluster import Cluster, Suspect
 from streamer.detection.links import stable_key
 from streamer.detection.resting import RestingClusters
 from streamer.detection.settings import AlertSettings
@@ -154,12 +154,16 @@ class Clusters:
         """Give the accounts of clusters that alarm."""
         return set().union(*(cluster.accounts for cluster in self.by_id.values() if cluster.is_alarming()))
 
-    def leave(self, cluster: Cluster, keys: Iterable[int]) -> list[ClusterAccount]:
-        """Take accounts out of a cluster; give them back as they were."""
-        gone = [cluster.accounts.pop(key) for key in keys]
+    def leave(self, cluster: Cluster, keys: Iterable[int]) -> None:
+        """Take accounts out of a cluster."""
         for key in keys:
+            del cluster.accounts[key]
             self.of_account.pop(key, None)
-        return gone
+
+    def quiet_before(self, window: int, quiet: int) -> list[tuple[int, Cluster]]:
+        """Give clusters of which nothing was found for `quiet` windows, in the order in which that came to be."""
+        due = [(cluster.last_window + quiet, cluster) for cluster in self.by_id.values()]
+        return sorted((pair for pair in due if pair[0] < window), key=lambda pair: (pair[0], pair[1].cluster_id))
 
     def rest(self, cluster: Cluster, window: int) -> None:
         """Put aside a cluster of which nothing more was found by a window; it may come back."""

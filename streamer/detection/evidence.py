@@ -200,3 +200,8 @@ class LeadReport(NamedTuple):
     early: list[EarlyBurst] = []  # noqa: RUF012
     moves: list[Moves] = []  # noqa: RUF012
     active: int = 0
+
+    def says_anything(self) -> bool:
+        """Whether there is anything in it to be decided when its window closes."""
+        told = self.leads or self.watched.account_ids or self.behaviours.account_ids
+        return bool(told or self.tests or self.moves or self.active or any(self.refused))

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from streamer.errors import StreamerError
 from streamer.limits.gate import LimitGate
 from streamer.limits.intake import Intake, LimitTopics
 from streamer.limits.policy import EXPIRED, LimitPolicy, Standing
@@ -53,14 +54,23 @@ class LimitDesk:
         return gate
 
     async def lift_account(self, account_id: str, person: Person) -> dict[str, Any]:
-        """Free one account, and keep it free for the time that policy states."""
+        """Free one account, and keep it free for the time that policy states; also one that nothing limits yet."""
+        limited = (await self.gate()).knows_account(account_id)
         await self._say("lift", person, account_id=account_id)
         await self._withdraw([account_id])
-        return {"account_id": account_id, **self._promise()}
+        return {"account_id": account_id, "limited": limited, **self._promise()}
 
     async def lift_alert(self, alert_id: str, person: Person) -> dict[str, Any]:
-        """Free all accounts of an alert, and keep them free from it."""
-        accounts = (await self.gate()).proposals_of(alert_id)
+        """Free all accounts of an alert, and keep them free from it.
+
+        Raises:
+            StreamerError: there is no such alert.
+        """
+        gate = await self.gate()
+        if not gate.knows_alert(alert_id):
+            remedy = "take the id from the alert's page, or see `streamer limits list`"
+            raise StreamerError(f"--alert {alert_id}", "no alert of that id; nothing was lifted", remedy)
+        accounts = gate.proposals_of(alert_id)
         await self._say("lift", person, alert_id=alert_id)
         await self._withdraw(accounts)
         return {"alert_id": alert_id, "accounts": len(accounts), **self._promise()}

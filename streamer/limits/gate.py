@@ -137,6 +137,14 @@ class LimitGate:
         """The accounts for which this alert proposed a limit."""
         return sorted(self._accounts_of.get(alert_id, ()))
 
+    def knows_alert(self, alert_id: str) -> bool:
+        """Whether there is an alert of that id, as far back as the topics go, or a limit that it proposed."""
+        return alert_id in self._alerts or alert_id in self._accounts_of
+
+    def knows_account(self, account_id: str) -> bool:
+        """Whether a limit of the account was proposed, by an alert or by a person, and has not been withdrawn."""
+        return account_id in self._proposals or account_id in self.standings or account_id in self._refused
+
     def refusals(self) -> Mapping[str, Refusal]:
         """What was proposed and is not in force."""
         return self._refused

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self
 
@@ -14,7 +16,7 @@ from streamer.errors import UsageError
 from streamer.sinks.encode import encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from types import TracebackType
 
 ALERTS = "alerts.jsonl"
@@ -57,22 +59,26 @@ class FileSink:
     """Writes decisions and rejects to a directory, which it makes if need be.
 
     All files are there at the end, even empty ones. They get their names together when the `with` block ends well;
-    if it does not, what was there before stays, and what was written is kept beside it as `*.part`.
+    if it does not, what was there before stays, and what was written is kept beside it as `*.part`. Until then the
+    directory is locked, by the process: one that is killed leaves no lock.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._files: dict[str, BinaryIO] = {}
         self._stack = contextlib.ExitStack()
+        self._lock = contextlib.ExitStack()
         self._summary: bytes | None = None
 
     def __enter__(self) -> Self:
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
+            self._lock.enter_context(_locked(self._directory))
             for name in (ALERTS, MEMBERS, LIMITS, REJECTS):
                 self._files[name] = self._stack.enter_context(self._unfinished(name).open("wb"))
         except OSError as error:
             self._stack.close()
+            self._lock.close()
             found = (error.strerror or str(error)).lower()
             raise UsageError(str(self._directory), found, "name a directory that can be written to") from error
         return self
@@ -80,9 +86,12 @@ class FileSink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
-        if kind is not None:
-            return
+        with self._lock:
+            self._stack.close()
+            if kind is None:
+                self._give_names()
+
+    def _give_names(self) -> None:
         names = list(self._files)
         if self._summary is not None:
             self._unfinished(SUMMARY).write_bytes(self._summary)
@@ -118,3 +127,18 @@ class FileSink:
 
     def _unfinished(self, name: str) -> Path:
         return self._directory / (name + _UNFINISHED)
+
+
+@contextlib.contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Keep other replays out of a directory, where its file system can; what is open is locked, so it ends with us."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            opened = os.open(directory, os.O_RDONLY)
+            stack.callback(os.close, opened)
+            try:
+                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                found = "another replay is writing to it"
+                raise UsageError(str(directory), found, "wait for it to end, or name another directory") from error
+        yield

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import sys
 import zlib
 from dataclasses import dataclass
+from io import FileIO
 from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias, cast
 
 import zstandard
@@ -37,10 +39,32 @@ class Block:
     skipped: int = 0
 
 
-class Counted:
-    """The reading side of a binary file, telling how many bytes went by before they were decompressed."""
+class Patient:
+    """The reading side of a file that may have nothing to give for long; before each read of it, `wait` is called."""
 
-    def __init__(self, inner: BinaryIO, on_bytes: Callable[[int], None] | None, head: bytes = b"") -> None:
+    def __init__(self, inner: FileIO, wait: Callable[[int], None]) -> None:
+        self._inner = inner
+        self._wait = wait
+
+    def read(self, size: int) -> bytes:
+        """So many bytes, fewer only at the end."""
+        pieces: list[bytes] = []
+        while size:
+            self._wait(self._inner.fileno())
+            more = self._inner.read(size)
+            if more == b"":
+                break
+            # None is what a pipe gives that somebody has told not to wait, and that another reader has emptied.
+            if more is not None:
+                pieces.append(more)
+                size -= len(more)
+        return b"".join(pieces)
+
+
+class Counted:
+    """The reading side of a file, telling how many bytes went by before they were decompressed."""
+
+    def __init__(self, inner: Patient, on_bytes: Callable[[int], None] | None, head: bytes = b"") -> None:
         self._inner = inner
         self._on_bytes = on_bytes
         self._head = head
@@ -62,7 +86,18 @@ def kind_of(magic: bytes) -> Kind:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
+def standard_input() -> Iterator[FileIO]:
+    """What comes in, without a buffer; a `SourceError` if it is closed."""
+    try:
+        file = FileIO(sys.stdin.fileno(), closefd=False)
+    except (AttributeError, OSError, ValueError) as error:
+        raise SourceError("standard input", "closed", "send the events in, or name files") from error
+    with file:
+        yield file
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[FileIO]:
     """The file at `path`, or a `SourceError` that says why not."""
     if path.is_dir():
         raise SourceError(str(path), "a directory", "name the files in it, such as DIR/*.jsonl")

@@ -5,15 +5,24 @@ from __future__ import annotations
 import heapq
 import itertools
 import operator
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from streamer.errors import SourceError
 from streamer.sources.batch import Batch, Reject
-from streamer.sources.blocks import MAGIC_BYTES, Counted, Kind, chunks, kind_of, line_blocks, opened
+from streamer.sources.blocks import (
+    MAGIC_BYTES,
+    Counted,
+    Kind,
+    Patient,
+    chunks,
+    kind_of,
+    line_blocks,
+    opened,
+    standard_input,
+)
 from streamer.sources.decode import MAX_MESSAGE_BYTES, Decoder
 from streamer.sources.formats import AUTO, NATIVE, detect, mapping_of
 from streamer.sources.parquet import parquet_batches
@@ -25,6 +34,10 @@ STDIN = "-"
 _REJECT_BYTES = 1 << 16
 
 
+def _at_once(_: int) -> None:
+    pass
+
+
 def read_batches(
     paths: Sequence[str | Path],
     *,
@@ -32,15 +45,16 @@ def read_batches(
     batch_size: int = 2000,
     max_event_bytes: int = MAX_MESSAGE_BYTES,
     key: bytes = b"",
-    stdin: BinaryIO | None = None,
     on_bytes: Callable[[int], None] | None = None,
+    wait: Callable[[int], None] = _at_once,
 ) -> Iterator[Batch]:
     """The events of all files, in batches of at most `batch_size`.
 
     One file is read as it is; several are merged by event time, whether they follow each other or run side by side.
-    `-` is standard input (`stdin`, if given). `on_bytes` is told of bytes read, as stored, out of `total_bytes`.
-    `key` makes the hashes of raw text keyed ones. Raises `StreamerError` for what cannot be opened before anything is
-    read, and for what turns out to be cut off or broken when it gets there.
+    `-` is standard input. `on_bytes` is told of bytes read, as stored, out of `total_bytes`; `wait` is called with the
+    file's descriptor before each read that may have to wait. `key` makes the hashes of raw text keyed ones. Raises
+    `StreamerError` for what cannot be opened before anything is read, and for what turns out to be cut off or broken
+    when it gets there.
     """
     mapping_of(format_name)
     names = [str(path) for path in paths]
@@ -52,7 +66,7 @@ def read_batches(
         if name != STDIN:
             with opened(Path(name)):
                 pass
-    reader = _Reader(format_name, max_event_bytes, key, on_bytes, stdin)
+    reader = _Reader(format_name, max_event_bytes, key, on_bytes, wait)
     sources = [reader.batches(name) for name in names]
     return _sliced(sources[0], batch_size) if len(sources) == 1 else _merged(sources, batch_size)
 
@@ -76,18 +90,19 @@ class _Reader:
     max_event_bytes: int
     key: bytes
     on_bytes: Callable[[int], None] | None
-    stdin: BinaryIO | None
+    wait: Callable[[int], None]
 
     def batches(self, name: str) -> Iterator[Batch]:
         if name == STDIN:
-            yield from self._stream(self.stdin or sys.stdin.buffer, "standard input", None)
+            with standard_input() as file:
+                yield from self._stream(Patient(file, self.wait), "standard input", None)
             return
         path = Path(name)
         with opened(path) as file:
-            yield from self._stream(file, name, path)
+            yield from self._stream(Patient(file, self.wait), name, path)
 
-    def _stream(self, file: BinaryIO, name: str, path: Path | None) -> Iterator[Batch]:
-        magic = _start(file)
+    def _stream(self, file: Patient, name: str, path: Path | None) -> Iterator[Batch]:
+        magic = file.read(MAGIC_BYTES)
         kind = kind_of(magic)
         if kind == "parquet" or (path is not None and path.suffix == ".parquet"):
             if path is None:
@@ -111,13 +126,6 @@ class _Reader:
                 decoder = self._decoder(known)
             reader = decoder or self._decoder(NATIVE)
             yield reader.decode_lines(block.data, source=name, first_line=block.first_line, keep=_REJECT_BYTES)
-
-
-def _start(file: BinaryIO) -> bytes:
-    start = b""
-    while len(start) < MAGIC_BYTES and (more := file.read(MAGIC_BYTES - len(start))):
-        start += more
-    return start
 
 
 def _sliced(source: Iterator[Batch], batch_size: int) -> Iterator[Batch]:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from streamer.config import StreamerConfig
 from streamer.errors import BrokerError, ConfigError, StreamerError
+from streamer.interrupts import ended_at_once
 from streamer.wiring.one_core import on_one_core
+from streamer.wiring.reading import reading
 from streamer.wiring.running import run_loop, until_signal
 from streamer.wiring.settings import OnCount, privacy_key, pseudonyms, wall_clock_ms
 
@@ -223,19 +225,19 @@ def produce(
     on_bytes: OnCount = lambda _: None,
 ) -> dict[str, Any]:
     """Write files to the input topic."""
-    from streamer.sources.files import read_batches
-    from streamer.stream.pace import Pace, parse_speed
-    from streamer.stream.packing import Packer
-    from streamer.stream.produce import TopicWriter, partition_count, topic_producer
+    with ended_at_once():
+        from streamer.stream.pace import Pace, parse_speed
+        from streamer.stream.packing import Packer
+        from streamer.stream.produce import TopicWriter, partition_count, topic_producer
 
+        key = privacy_key(config)
     pace = Pace(parse_speed(speed), time.monotonic)
-    key = privacy_key(config)
     topic, max_bytes = config.kafka.topics.requests, config.stream.max_message_bytes
-    batches = read_batches(
-        files, format_name=input_format or config.input.format, max_event_bytes=max_bytes, key=key, on_bytes=on_bytes
-    )
     started = time.perf_counter()
-    with topic_producer(config.kafka.bootstrap_servers, max_bytes) as producer:
+    with (
+        reading(config, files, input_format=input_format, key=key, on_bytes=on_bytes) as batches,
+        topic_producer(config.kafka.bootstrap_servers, max_bytes) as producer,
+    ):
         packer = Packer(topic, partition_count(producer, topic), batch_events=batch_events, max_bytes=max_bytes)
         produced = TopicWriter(producer, packer, pace, time.sleep, pseudonyms(key)).write(batches)
     wall_s = time.perf_counter() - started

@@ -10,7 +10,9 @@ from typing import Any
 
 from streamer.config import StreamerConfig
 from streamer.errors import RefusedError, UsageError
+from streamer.interrupts import ended_at_once
 from streamer.wiring.one_core import on_one_core
+from streamer.wiring.reading import reading
 from streamer.wiring.settings import OnCount, privacy_key, under_pseudonyms, wall_clock_ms
 
 
@@ -27,26 +29,20 @@ def replay(
 
     `on_doubt` is told if most of the input could not be used.
     """
-    from streamer.detection.detector import Detector
-    from streamer.replay import Replay
-    from streamer.sinks.files import FileSink
-    from streamer.sources.files import read_batches
+    with ended_at_once():
+        from streamer.detection.detector import Detector
+        from streamer.replay import Replay
+        from streamer.sinks.files import FileSink
 
-    key = privacy_key(config)
-    batches = read_batches(
-        files,
-        format_name=input_format or config.input.format,
-        max_event_bytes=config.stream.max_message_bytes,
-        key=key,
-        on_bytes=on_bytes,
-    )
-    try:
-        with on_one_core(), FileSink(out) as sink:
-            run = Replay(Detector(config.detection), sink, time.perf_counter)
-            summary = run.run(under_pseudonyms(batches, key)).as_record()
-            sink.write_summary(summary)
-    except OSError as error:
-        raise RefusedError(error, str(out)) from error
+        key = privacy_key(config)
+    with reading(config, files, input_format=input_format, key=key, on_bytes=on_bytes) as batches:
+        try:
+            with on_one_core(), FileSink(out) as sink:
+                run = Replay(Detector(config.detection), sink, time.perf_counter)
+                summary = run.run(under_pseudonyms(batches, key)).as_record()
+                sink.write_summary(summary)
+        except OSError as error:
+            raise RefusedError(error, str(out)) from error
     if doubt := run.doubt():
         on_doubt(doubt)
     return summary

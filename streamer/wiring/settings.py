@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from streamer.config import StreamerConfig, load_config
 from streamer.errors import ConfigError
+from streamer.interrupts import ended_at_once
 
 if TYPE_CHECKING:
     from streamer.sources.batch import Batch
@@ -25,7 +26,8 @@ def load(path: Path | None) -> StreamerConfig:
 
 def input_bytes(files: Sequence[Path]) -> int | None:
     """How many bytes there are to read; None if that cannot be known."""
-    from streamer.sources.files import total_bytes
+    with ended_at_once():
+        from streamer.sources.files import total_bytes
 
     return total_bytes(files)
 

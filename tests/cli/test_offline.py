@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from time import sleep
+from typing import IO
 
 import pytest
 
@@ -186,26 +191,76 @@ def test_progress_is_shown_only_where_it_is_wanted(run: Run) -> None:
     assert "replay" in run("replay", "-", "--out", "out", "--progress", stdin=event(1)).stderr
 
 
+def test_two_replays_do_not_write_to_one_place(run: Run, tmp_path: Path) -> None:
+    with replaying_a_pipe(tmp_path) as process:
+        refused = run("replay", "-", "--out", "./out", stdin=event(1))
+        assert (refused.returncode, refused.stdout) == (2, "")
+        remedy = "wait for it to end, or name another directory"
+        assert refused.stderr == f"out: another replay is writing to it; {remedy}\n"
+        assert run("replay", "-", "--out", "other", stdin=event(1)).returncode == 0
+        process.kill()
+        process.wait()
+    done = run("replay", "-", "--out", "out", "--json", stdin=event(1))
+    assert (done.returncode, json.loads(done.stdout)["events_used"]) == (0, 1), "who was killed holds nothing"
+
+
 def test_ctrl_c_ends_with_130_and_leaves_no_finished_records(tmp_path: Path) -> None:
+    with replaying_a_pipe(tmp_path) as process:
+        process.send_signal(signal.SIGINT)
+        assert_interrupted(process)
+    assert not (tmp_path / "out" / "summary.json").exists()
+
+
+def test_ctrl_c_together_with_a_little_input_is_not_lost(tmp_path: Path) -> None:
+    """On one core the program finds both when it wakes up: it must not go on to wait for the rest of its buffer."""
+    cores = os.sched_getaffinity(0)
+    with replaying_a_pipe(tmp_path) as process:
+        one = {min(cores)}
+        os.sched_setaffinity(process.pid, one)
+        os.sched_setaffinity(0, one)
+        try:
+            for _ in range(5):  # until it sleeps
+                while "(sleeping)" not in Path(f"/proc/{process.pid}/status").read_text(encoding="ascii"):
+                    sleep(0.05)
+                sleep(0.05)
+            os.write(fileno(process.stdin), event(20_000).encode())
+            process.send_signal(signal.SIGINT)
+        finally:
+            os.sched_setaffinity(0, cores)
+        assert_interrupted(process)
+
+
+@contextmanager
+def replaying_a_pipe(directory: Path) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         [PROGRAM, "replay", "-", "--out", "out"],
-        cwd=tmp_path,
+        cwd=directory,
         env=clean_environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        assert process.stdin is not None
         # More than a pipe holds: once it is written, the program is reading.
-        process.stdin.write("\n".join(event(number) for number in range(20_000)))
-        process.stdin.flush()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
-        assert process.stderr is not None
-        assert process.stderr.read() == "streamer: interrupted\n"
-        process.stdin.close()
-    assert not (tmp_path / "out" / "summary.json").exists()
+        rest = "\n".join(event(number) for number in range(20_000)).encode()
+        while rest:
+            rest = rest[os.write(fileno(process.stdin), rest) :]
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def fileno(pipe: IO[str] | None) -> int:
+    assert pipe is not None
+    return pipe.fileno()
+
+
+def assert_interrupted(process: subprocess.Popen[str]) -> None:
+    """It has ended by Ctrl-C, although its input stays open."""
+    assert process.wait(60) == 130
+    assert process.stderr is not None
+    assert process.stderr.read() == "streamer: interrupted\n"
 
 
 def test_a_reader_that_goes_away_is_no_failure_with_a_traceback(tmp_path: Path) -> None:

@@ -57,7 +57,8 @@ def at(offset_ms: int, account_id: str = "a", event_id: str | None = None, **fie
 
 
 def begun(stage: AccountStage, offset_ms: int = 0) -> int:
-    """Let the stream of a stage begin at an offset; return how many requests that took."""
+    """Let the stream of a stage begin at an offset, with some requests of one account; return how many."""
+    stage._clock.confirm(START_MS + offset_ms)
     for _ in range(8):
         stage.observe(at(offset_ms, "starter"))
     return 8

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from streamer.detection.event_clock import (
+    BEGINNERS,
+    CONFIRMATIONS,
+    DAY_MS,
+    LONG_RUN,
+    LONGEST_GAP_MS,
+    MAX_HELD,
+    NEVER_MS,
+    SHORT_GAP_MS,
+    EventClock,
+)
 from streamer.detection.request import RequestRecord
-from streamer.detection.window import CONFIRMATIONS, DAY_MS, MAX_HELD, NEVER_MS, EventClock
 from tests.detection.handmade import LATENESS_MS, START_MS, at
 
 
@@ -11,6 +21,10 @@ def running() -> EventClock:
     clock = EventClock(LATENESS_MS)
     clock.confirm(START_MS)
     return clock
+
+
+def people(count: int = CONFIRMATIONS) -> list[RequestRecord]:
+    return [at(0, f"a{number}") for number in range(count)]
 
 
 def test_before_the_stream_has_begun_there_is_no_time() -> None:
@@ -31,7 +45,7 @@ def test_the_watermark_lies_the_lateness_behind_the_newest() -> None:
 def test_a_stream_begins_with_requests_that_confirm_one_another() -> None:
     clock = EventClock(LATENESS_MS)
     for number in range(CONFIRMATIONS - 1):
-        assert clock.hold(at(number)) == ([], 0)
+        assert clock.hold(at(number, f"a{number % BEGINNERS}")) == ([], 0)
     believed, given_up = clock.hold(at(-5))
     assert [r.timestamp_ms - START_MS for r in believed] == [-5, *range(CONFIRMATIONS - 1)]
     assert given_up == clock.held == 0
@@ -40,9 +54,9 @@ def test_a_stream_begins_with_requests_that_confirm_one_another() -> None:
 
 def test_a_wrong_future_time_at_the_start_is_not_believed_with_the_others() -> None:
     clock = EventClock(LATENESS_MS)
-    clock.hold(at(10**10))
+    clock.hold(at(10**10, "wrong"))
     for number in range(CONFIRMATIONS - 1):
-        believed, _ = clock.hold(at(number))
+        believed, _ = clock.hold(at(number, f"a{number % BEGINNERS}"))
     assert len(believed) == CONFIRMATIONS - 1
     assert clock.held == 1
 
@@ -60,9 +74,10 @@ def test_one_that_is_not_ahead_ends_a_run_of_those_that_are() -> None:
 def test_a_run_is_believed_up_to_the_lateness_beyond_its_middle() -> None:
     clock = running()
     jump = 10**9
+    clock.know(people())
     for offset in (0, 1, 2, 3, 4, LATENESS_MS + 3, LATENESS_MS + 4):
-        clock.hold(at(jump + offset))
-    believed, _ = clock.hold(at(jump + 5))
+        clock.hold(at(jump + offset, f"a{offset}"))
+    believed, _ = clock.hold(at(jump + 5, "a"))
     # The lower middle of the eight is the fourth: offset 3.
     assert [r.timestamp_ms - START_MS - jump for r in believed] == [0, 1, 2, 3, 4, 5, LATENESS_MS + 3]
     assert clock.held == 1
@@ -95,11 +110,22 @@ def test_at_the_end_what_lies_within_a_day_is_believed_and_the_rest_given_up() -
     clock = running()
     for offset in (DAY_MS, DAY_MS + 1, 10 * DAY_MS):
         clock.hold(at(offset))
+    clock.confirm(START_MS)
     believed, given_up = clock.finish()
     assert [r.timestamp_ms for r in believed] == [START_MS + DAY_MS]
     assert given_up == 2
     assert clock.held == 0
     assert clock.finish() == ([], 0)
+
+
+def test_at_the_end_a_gap_that_nobody_contradicts_may_be_longer() -> None:
+    clock = running()
+    times_ms = [3 * DAY_MS, 3 * DAY_MS + LONGEST_GAP_MS, 3 * DAY_MS + 2 * LONGEST_GAP_MS + 1]
+    for offset in times_ms:
+        clock.hold(at(offset))
+    believed, given_up = clock.finish()
+    assert [r.timestamp_ms - START_MS for r in believed] == times_ms[:2]
+    assert given_up == 1
 
 
 def test_a_stream_too_short_to_have_begun_is_believed_at_its_end() -> None:
@@ -141,3 +167,59 @@ def test_a_clock_that_had_not_begun_is_restored_as_such() -> None:
     again = EventClock(LATENESS_MS)
     again.restore(EventClock(LATENESS_MS).snapshot())
     assert again.watermark_ms is None
+
+
+def test_few_accounts_do_not_move_the_clock_of_many_however_much_they_send() -> None:
+    clock = running()
+    clock.know(people())
+    for number in range(LONG_RUN - 1):
+        assert clock.hold(at(SHORT_GAP_MS + LATENESS_MS + 1, f"wrong{number % (CONFIRMATIONS - 1)}")) == ([], 0)
+    assert clock.newest_ms == START_MS
+
+
+def test_who_is_alone_ahead_for_long_enough_is_believed() -> None:
+    clock = running()
+    clock.know(people())
+    for number in range(LONG_RUN - 1):
+        clock.hold(at(DAY_MS + number))
+    believed, _ = clock.hold(at(DAY_MS))
+    assert len(believed) == LONG_RUN
+
+
+def test_after_a_short_silence_anybody_says_what_time_it_is() -> None:
+    clock = running()
+    clock.know(people())
+    for number in range(CONFIRMATIONS - 1):
+        clock.hold(at(SHORT_GAP_MS - number))
+        clock.hold(at(DAY_MS, "wrong"))
+    believed, _ = clock.hold(at(SHORT_GAP_MS))
+    assert {r.account_id for r in believed} == {"a"}
+
+
+def test_of_a_jump_each_account_has_one_vote() -> None:
+    clock = running()
+    clock.know(people(3))
+    for number in range(CONFIRMATIONS):
+        clock.hold(at(10**12 + number, "wrong"))
+    clock.hold(at(DAY_MS, "a0"))
+    believed, _ = clock.hold(at(DAY_MS, "a1"))
+    assert [r.account_id for r in believed] == ["a0", "a1"]
+
+
+def test_a_stream_of_few_accounts_needs_all_of_them() -> None:
+    clock = running()
+    clock.know(people(2))
+    for number in range(2 * CONFIRMATIONS):
+        assert clock.hold(at(DAY_MS + number, "a0")) == ([], 0)
+    believed, _ = clock.hold(at(DAY_MS, "a1"))
+    assert len(believed) == 2 * CONFIRMATIONS + 1
+
+
+def test_who_is_late_does_not_say_what_time_it_is() -> None:
+    clock = running()
+    clock.know(people())
+    for number in range(CONFIRMATIONS - 1):
+        assert clock.hold(at(DAY_MS, f"a{number}")) == ([], 0)
+        clock.confirm(START_MS - LATENESS_MS - 1)
+    believed, _ = clock.hold(at(DAY_MS, "a"))
+    assert len(believed) == CONFIRMATIONS

@@ -73,3 +73,20 @@ def test_a_customer_is_freed_by_his_own_name_where_pseudonyms_are_in_use(make_st
         done = program("lift", "customer", "--real", "--config", str(stand.config), **environment)
         assert done.returncode == 0, done.stderr
         until(lambda: stand.decide("customer").headers["x-streamer-outcome"] == "allowed", "the customer is free")
+
+
+@pytest.mark.kafka
+def test_what_is_not_there_to_be_lifted_is_said(make_stand: Callable[..., Stand]) -> None:
+    stand = make_stand()
+    stand.send(limit("a"), alert=alert_record())
+    done = program("lift", "--alert", "nosuch", "--config", str(stand.config))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("--alert nosuch: no alert of that id; nothing was lifted; take ")
+    assert stand.call("lift", "--alert", "a-1")["accounts"] == 1
+    # An account may be kept free before anything limits it; a name that was mistyped should be noticed.
+    early = program("lift", "nobody", "--config", str(stand.config))
+    assert early.returncode == 0
+    assert early.stderr.startswith("warning: nobody: no limit of it was in force or proposed")
+    stand.send(limit("b"))
+    known = program("lift", "b", "--config", str(stand.config))
+    assert (known.returncode, known.stderr) == (0, "")

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
+import os
 import sys
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from streamer.errors import SourceError, StreamerError, UsageError
 from streamer.sources import blocks
 from streamer.sources.batch import Batch
-from streamer.sources.blocks import Counted, chunks, line_blocks
+from streamer.sources.blocks import Counted, Patient, chunks, line_blocks, opened
 from streamer.sources.files import read_batches, total_bytes
 from tests.sources.examples import FULL, event, line, numbered
 
@@ -49,7 +50,9 @@ def compressed(kind: str) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["plain", "gz", "zst"])
-def test_every_compression_reads_alike_from_file_and_standard_input(tmp_path: Path, kind: str) -> None:
+def test_every_compression_reads_alike_from_file_and_standard_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
     path = tmp_path / "events.jsonl"  # the name does not matter: the content says what it is
     path.write_bytes(compressed(kind))
     told: list[int] = []
@@ -57,7 +60,9 @@ def test_every_compression_reads_alike_from_file_and_standard_input(tmp_path: Pa
     assert ids(found) == EXPECTED_IDS
     assert not found.rejects
     assert sum(told) == total_bytes([path]) == path.stat().st_size
-    assert read("-", stdin=io.BytesIO(compressed(kind))) == found
+    with path.open("rb") as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        assert read("-") == found
     assert total_bytes([path, "-"]) is None
 
 
@@ -223,7 +228,7 @@ def test_parquet_with_gaps_wrong_values_and_columns_of_others(tmp_path: Path) ->
     assert json.loads(found.rejects[0].raw)["account_id"] == "acct-1"
 
 
-def test_parquet_that_is_none_or_lacks_columns_is_named(tmp_path: Path) -> None:
+def test_parquet_that_is_none_or_lacks_columns_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "events.parquet"
     path.write_bytes(b"not parquet at all")
     with pytest.raises(StreamerError, match="not a Parquet file"):
@@ -231,8 +236,10 @@ def test_parquet_that_is_none_or_lacks_columns_is_named(tmp_path: Path) -> None:
     pq.write_table(pa.table({"event_id": ["a"], "model": ["m"]}), path)
     with pytest.raises(SourceError, match="no column timestamp, account_id"):
         read(path)
-    with pytest.raises(SourceError, match="must be a file"):
-        read("-", stdin=io.BytesIO(path.read_bytes()))
+    with path.open("rb") as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        with pytest.raises(SourceError, match="must be a file"):
+            read("-")
 
 
 def test_without_pyarrow_parquet_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,8 +273,38 @@ def test_blocks_are_the_lines_again_however_the_bytes_come(lines: list[bytes], l
     assert all(len(part) <= limit or part in lines for _, part in whole)
 
 
-def test_blocks_hold_whole_lines_only() -> None:
-    found = list(line_blocks(chunks(Counted(io.BytesIO(TEXT), None), "plain", "text"), 1 << 20))
+def test_blocks_hold_whole_lines_only(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(TEXT)
+    waited: list[int] = []
+    with opened(path) as file:
+        source = Counted(Patient(file, waited.append), None)
+        found = list(line_blocks(chunks(source, "plain", "text"), 1 << 20))
     assert len(found) > 1
     assert all(len(block.data) <= 2 * blocks.BLOCK_BYTES and block.data.endswith(b"\n") for block in found)
     assert b"".join(block.data for block in found) == TEXT
+
+
+def test_a_pipe_is_waited_for_before_each_read_and_its_pieces_become_whole_blocks() -> None:
+    reading, writing = os.pipe()
+    pieces = [TEXT[at : at + 1000] for at in range(0, 3000, 1000)]
+    waited: list[int] = []
+
+    def give_a_piece(descriptor: int) -> None:
+        waited.append(descriptor)
+        if pieces:
+            os.write(writing, pieces.pop(0))
+        elif len(waited) == 4:
+            os.close(writing)
+
+    with FileIO(reading) as file:
+        source = Patient(file, give_a_piece)
+        assert source.read(2500) == TEXT[:2500]
+        assert source.read(2500) == TEXT[2500:3000]
+        assert set(waited) == {reading}
+
+
+def test_standard_input_that_is_closed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(SourceError, match="standard input: closed"):
+        read("-")
