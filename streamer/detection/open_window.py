@@ -139,11 +139,14 @@ class OpenWindow:
         ]
         columns["identity"].fromlist(roll.numbers(said))
         columns["session"].fromlist([0 if (name := r.session_id) is None else _session(name) for r in requests])
-        prompts = [_prompt_of(r) for r in requests]
-        columns["prompt"].fromlist([prompt for prompt, _ in prompts])
-        words = [marks_of(r.status, r.language, r.capability) for r in requests]
+        prompts = [_shape_of(r) if (simhash := r.prompt_simhash) is None else int(simhash, 16) for r in requests]
+        columns["prompt"].fromlist(prompts)
         columns["marks"].fromlist(
-            [marks | kind << _KIND_SHIFT for marks, (_, kind) in zip(words, prompts, strict=True)]
+            [
+                marks_of(r.status, r.language, r.capability)
+                | (BY_HASH if r.prompt_simhash is not None else BY_SHAPE if prompt else NO_PROMPT) << _KIND_SHIFT
+                for r, prompt in zip(requests, prompts, strict=True)
+            ]
         )
 
     def __len__(self) -> int:
@@ -198,14 +201,10 @@ class OpenWindow:
         return self
 
 
-def _prompt_of(request: Request) -> tuple[int, int]:
-    """Give what a prompt is known by, and whether that is its hash or its shape."""
-    simhash, asked = request.prompt_simhash, request.input_tokens
-    if simhash is not None:
-        return int(simhash, 16), BY_HASH
-    if asked is not None and asked >= MIN_TELLING_TOKENS:
-        return _shape(request.model, asked, request.max_tokens), BY_SHAPE
-    return 0, NO_PROMPT
+def _shape_of(request: Request) -> int:
+    """Give what a prompt without a hash is known by, 0 if it is too short to tell."""
+    asked = request.input_tokens
+    return 0 if asked is None or asked < MIN_TELLING_TOKENS else _shape(request.model, asked, request.max_tokens)
 
 
 def _session(name: str) -> int:
