@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -77,10 +78,7 @@ class Decoder:
     def decode_lines(
         self, block: bytes, lines: int = 0, *, source: str = "", first_line: int = 1, keep: int = 1 << 16
     ) -> Batch:
-        """Everything in a block of so many whole lines (0: not counted yet), each a message.
-
-        `keep` bounds the bytes a reject holds.
-        """
+        """Everything in a block of whole lines (0: not counted yet), each a message; `keep` bounds a reject's bytes."""
         self._checks.tick()
         events = self._all_clean(block, lines) if self.mapping is None else None
         if events is not None:
@@ -91,9 +89,7 @@ class Decoder:
                 continue
             found = self.decode(line)
             for at, reject in enumerate(found.rejects):
-                found.rejects[at] = Reject(
-                    reject.reason, reject.detail, reject.raw[:keep], reject.size, source=source, line=number
-                )
+                found.rejects[at] = replace(reject, raw=reject.raw[:keep], source=source, line=number)
             batch.add(found)
         return batch
 
