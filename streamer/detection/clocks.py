@@ -6,6 +6,8 @@ hour, as often as each other. What a scheduler hands out comes at any minute.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 from scipy import special
@@ -46,11 +48,38 @@ def clockwork(active: Marks) -> Floats:
     return found
 
 
-def timeless(active: Marks) -> Marks:
-    """Say which accounts of a group do not keep to the clock; none if all that is left still does, taken together."""
+class Clocks(NamedTuple):
+    """Of each account how far it keeps to the clock (`clockwork`), whether it is `free` of it, and how often it came.
+
+    `times` counts the ten minutes of the day in which it was active.
+    """
+
+    statistic: Floats
+    free: Marks
+    times: npt.NDArray[np.int64]
+
+    def take(self, places: npt.NDArray[np.int64]) -> Clocks:
+        """Give what is known of accounts at some places."""
+        return Clocks(self.statistic[places], self.free[places], self.times[places])
+
+    def cut(self, begin: int, end: int) -> Clocks:
+        """Give what is known of a group of accounts that stand side by side."""
+        return Clocks(self.statistic[begin:end], self.free[begin:end], self.times[begin:end])
+
+    def timeless(self) -> Marks:
+        """Say which accounts of a group do not keep to the clock; none if all that is left still does, together."""
+        rest = self.statistic[self.free]
+        if len(rest) and special.chdtrc(FREEDOM * len(rest), float(rest.sum())) <= ALL_KEEP_P:
+            return np.zeros(len(self.free), dtype=np.bool_)
+        return self.free
+
+
+def clocks_of(active: Marks) -> Clocks:
+    """Look at when accounts were active."""
     statistic = clockwork(active)
-    free: Marks = special.chdtrc(FREEDOM, statistic) > KEEPS_P
-    rest = statistic[free]
-    if len(rest) and special.chdtrc(FREEDOM * len(rest), float(rest.sum())) <= ALL_KEEP_P:
-        return np.zeros(len(active), dtype=np.bool_)
-    return free
+    return Clocks(statistic, special.chdtrc(FREEDOM, statistic) > KEEPS_P, active.sum(axis=1))
+
+
+def timeless(active: Marks) -> Marks:
+    """Say which accounts of a group do not keep to the clock."""
+    return clocks_of(active).timeless()

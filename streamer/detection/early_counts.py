@@ -50,23 +50,18 @@ class EarlyCounts:
         size = len(seen)
         if size == self._counted or (size < self._due and not closing):
             return NOBODY
-        place, more = np.unique(seen.owners(self._counted), return_counts=True)
-        if place[-1] >= len(self._counts):
-            self._counts = np.concatenate((self._counts, np.zeros(int(place[-1]) + 1, dtype=np.int64)))
-        before = self._counts[place]
-        after = before + more
-        self._counts[place] = after
-        self._most = max(self._most, int(after.max()))
+        more = np.bincount(seen.owners(self._counted), minlength=len(self._counts))
+        before = np.concatenate((self._counts, np.zeros(len(more) - len(self._counts), dtype=np.int64)))
+        self._counts = before + more
+        self._most = int(self._counts.max())
         self._counted = size
         # Nobody can pass the first bound before the one who is nearest to it could.
         self._due = size + max(MIN_GROWTH, int(self._bounds[0]) - self._most)
-        return self._between(place, before, after)
+        return self._between(before, self._counts) if self._most >= self._bounds[0] else NOBODY
 
-    def _between(self, place: Ints, before: Ints, after: Ints) -> Passed:
+    def _between(self, before: Ints, after: Ints) -> Passed:
         loud = np.flatnonzero(after >= self._bounds[0])
-        if not len(loud):
-            return NOBODY
         first = np.searchsorted(self._bounds, before[loud], side="right")
         count = np.searchsorted(self._bounds, after[loud], side="right") - first
         which = np.repeat(first - np.cumsum(count) + count, count) + np.arange(count.sum())
-        return Passed(np.repeat(place[loud], count), self._bounds[which])
+        return Passed(np.repeat(loud, count), self._bounds[which])

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from streamer.detection.clocks import marks, timeless
+from streamer.detection.clocks import Clocks, clocks_of, marks
 from streamer.detection.evidence import EvidenceItem
 from streamer.detection.probability import FLOOR_LOG10, chi_square_log10, fisher, poisson_log10, upper_tail
 from streamer.detection.profile import PROFILE, SETTLED, Feature, Rows
@@ -47,9 +47,10 @@ class Passing(NamedTuple):
 class Table:
     """The members of a group (`profile.MEMBER`) and their scores, a column for each of `PROFILE`; NaN where unknown."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows, clocks: Clocks | None = None) -> None:
         self.rows = rows
         self.scores = rows["scores"].astype(np.float64)
+        self._clocks = clocks
 
     def __len__(self) -> int:
         """Count the members."""
@@ -60,6 +61,12 @@ class Table:
         values = self.scores[:, PROFILE.index(feature)]
         known: Column = values[~np.isnan(values)]
         return known
+
+    def clocks(self) -> Clocks:
+        """Give how far members keep to the clock."""
+        if self._clocks is None:
+            self._clocks = clocks_of(marks(self.rows["slots"]))
+        return self._clocks
 
 
 def _mean_test(values: Column, correlation: float) -> tuple[float, float]:
@@ -80,11 +87,11 @@ def evenness(table: Table, settings: GroupSettings) -> EvidenceItem | None:
     found = _evenness(table.rows, settings)
     if found is None or found.log10_p > SPEAKS_LOG10_P:
         return found
-    active = marks(table.rows["slots"])
-    free = timeless(active)
+    clocks = table.clocks()
+    free = clocks.timeless()
     # Of accounts that have only just come, all that is known is one go.
     settled = table.rows["span"][free] == SETTLED
-    occasions = np.sort(np.where(settled, active[free].sum(axis=1), table.rows["requests_24h"][free]))
+    occasions = np.sort(np.where(settled, clocks.times[free], table.rows["requests_24h"][free]))
     if len(occasions) < settings.min_accounts or occasions[len(occasions) // 2] < settings.min_requests:
         return None
     return found if free.all() else _evenness(table.rows[free], settings)

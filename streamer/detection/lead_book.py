@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Container, Iterable
-from itertools import islice, takewhile
+from itertools import chain, islice, takewhile
 from typing import Any, NamedTuple
 
 from streamer.detection.evidence import HandOff, Lead
@@ -105,11 +105,8 @@ class LeadBook:
 
     def overlapping(self, accounts: Iterable[int]) -> Counter[int]:
         """Give the link values that accounts are on, and how many of them are on each."""
-        counts: Counter[int] = Counter()
-        for account in accounts:
-            if account in self._of_account:
-                counts.update(self._of_account[account])
-        return counts
+        held = (self._of_account[account] for account in accounts if account in self._of_account)
+        return Counter(chain.from_iterable(held))
 
     def partners(self, accounts: frozenset[int]) -> set[int]:
         """Give the accounts outside that passed a request to one of `accounts`, or took one from it."""

@@ -7,14 +7,14 @@ groups in a replay as in a live run.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from streamer.detection.gathering import Gathering
-from streamer.detection.links import Keys, Link
+from streamer.detection.link_group import Group, Uses
 from streamer.detection.population import Reference
 from streamer.detection.report_parts import partition_of
 from streamer.detection.settings import HOUR_S, DetectionSettings
@@ -27,64 +27,7 @@ MIN_TIE = 3
 TIE_GROWTH_RATIO = 0.25
 # What was a hub is one again with so many of the accounts that make one: on a Sunday, say.
 HUB_AGAIN_RATIO = 0.5
-# Up to so many are noted faster one by one.
-FEW = 6
 _FILTER_MASK = (1 << 20) - 1
-Places = npt.NDArray[np.int64]
-
-
-class Group:
-    """The accounts on one value: the key of each, and the window in which it was last on it."""
-
-    __slots__ = (
-        "judged_accounts",
-        "judged_requests",
-        "judged_window",
-        "last_window",
-        "link",
-        "members",
-        "new_requests",
-        "suspect",
-    )
-
-    def __init__(self, link: Link, window: int) -> None:
-        self.link = link
-        self.members: dict[int, int] = {}
-        self.last_window = window
-        self.judged_window = -1
-        self.judged_requests = 0
-        self.judged_accounts = 0
-        self.new_requests = 0
-        self.suspect = False
-
-    def forget(self, before_window: int) -> None:
-        """Drop accounts that were last on the value before a window."""
-        for key in [key for key, window in self.members.items() if window < before_window]:
-            del self.members[key]
-
-    def judged(self, window: int, requests: int) -> None:
-        """Note that the group is judged now, so that it can be told when it has grown enough to be judged again."""
-        self.judged_window = window
-        self.judged_requests = requests
-        self.judged_accounts = len(self.members)
-        self.new_requests = 0
-
-    def snapshot(self) -> list[Any]:
-        """Plain data from which `restore` makes the same group."""
-        judged = [self.judged_window, self.judged_requests, self.judged_accounts, self.new_requests, self.suspect]
-        members = sorted(self.members.items())
-        keys, windows = ([pair[part] for pair in members] for part in (0, 1))
-        packed = [np.array(keys, dtype="<u8").tobytes(), np.array(windows, dtype="<i4").tobytes()]
-        return [list(self.link), self.last_window, *judged, *packed]
-
-    @classmethod
-    def restore(cls, state: list[Any]) -> Group:
-        """Take over what `snapshot` gave."""
-        self = cls(Link(*state[0]), state[1])
-        self.judged_window, self.judged_requests, self.judged_accounts, self.new_requests, self.suspect = state[2:7]
-        keys, windows = np.frombuffer(state[7], dtype="<u8"), np.frombuffer(state[8], dtype="<i4")
-        self.members = dict(zip(keys.tolist(), windows.tolist(), strict=True))
-        return self
 
 
 class LinkIndex:
@@ -121,55 +64,36 @@ class LinkIndex:
         if self._partitions > 1:
             mine = np.flatnonzero(partition_of(keys, self._settings.shards, self._partitions) == self._partition)
             keys, owners = keys[mine], owners[mine]
-        known, unknown = self._known(keys)
-        accounts = gathered.account_keys[owners[unknown]]
-        met = unknown[self._sightings.shared(keys[unknown], accounts, window // self._epoch_windows)]
+        uses = Uses(keys, owners, np.flatnonzero(self._filter[keys & np.uint64(_FILTER_MASK)]))
+        groups = list(map(self.groups.get, uses.values))
+        known = np.array([group is not None for group in groups], dtype=np.bool_)
+        unknown = np.ones(len(keys), dtype=np.bool_)
+        unknown[uses.places_of(known | self._popular(uses.values))] = False
+        rest = np.flatnonzero(unknown)
+        accounts = gathered.account_keys[owners[rest]]
+        met = rest[self._sightings.shared(keys[rest], accounts, window // self._epoch_windows)]
         for place, key in zip(mine[met].tolist(), keys[met].tolist(), strict=True):
             if key not in self.groups:
                 self._start(gathered, place, window)
-        at = np.concatenate((known, met))
-        self._join(keys[at], owners[at], gathered, window)
         grouped = np.zeros(len(gathered.account_keys), dtype=np.bool_)
-        grouped[owners[at]] = True
+        grouped[owners[uses.places_of(known)]] = grouped[owners[met]] = True
+        self._join(uses, groups, gathered, window)
+        newcomers = Uses(keys, owners, met)
+        self._join(newcomers, list(map(self.groups.get, newcomers.values)), gathered, window)
         return grouped
 
-    def _known(self, keys: Keys) -> tuple[Places, Places]:
-        """Give where the keys of groups are, and where those of neither a group nor a hub are."""
-        maybe = np.flatnonzero(self._filter[keys & np.uint64(_FILTER_MASK)])
-        values = keys[maybe].tolist()
-        grouped = np.fromiter(map(self.groups.__contains__, values), dtype=np.bool_, count=len(values))
-        unknown = np.ones(len(keys), dtype=np.bool_)
-        unknown[maybe[grouped]] = False
-        if self._hubs:
-            popular = np.fromiter(map(self._hubs.__contains__, values), dtype=np.bool_, count=len(values))
-            unknown[maybe[popular]] = False
-        return maybe[grouped], np.flatnonzero(unknown)
+    def _popular(self, values: list[int]) -> Flags:
+        """Say which of some values are hubs."""
+        if not self._hubs:
+            return np.zeros(len(values), dtype=np.bool_)
+        return np.fromiter(map(self._hubs.__contains__, values), dtype=np.bool_, count=len(values))
 
-    def _join(self, keys: Keys, owners: Places, gathered: Gathering, window: int) -> None:
-        """Note accounts on the values of groups, each once however many of its prompts have the same key."""
-        if not len(keys):
-            return
-        order = np.lexsort((owners, keys))
-        keys, owners = keys[order], owners[order]
-        begins = np.concatenate(([True], keys[1:] != keys[:-1]))
-        fresh = begins | np.concatenate(([True], owners[1:] != owners[:-1]))
-        keys, owners, starts = keys[fresh], owners[fresh], np.flatnonzero(begins[fresh])
-        accounts = gathered.account_keys[owners].tolist()
-        requests = np.add.reduceat(gathered.rows["requests"][owners].astype(np.int64), starts).tolist()
-        ends = [*starts[1:].tolist(), len(keys)]
-        groups, touched = self.groups, self._touched
-        for key, begin, end, count in zip(keys[starts].tolist(), starts.tolist(), ends, requests, strict=True):
-            group = groups.get(key)
-            if group is None:
-                continue  # there was no room for it
-            if end - begin > FEW:
-                group.members.update(dict.fromkeys(accounts[begin:end], window))
-            else:
-                for account in accounts[begin:end]:
-                    group.members[account] = window
-            group.new_requests += count
-            group.last_window = window
-            touched[key] = group
+    def _join(self, uses: Uses, groups: Sequence[Group | None], gathered: Gathering, window: int) -> None:
+        """Note who used values, `groups` being those on them; for some there was no room."""
+        there = {key: group for key, group in zip(uses.values, groups, strict=True) if group is not None}
+        joined = np.array([group is not None for group in groups], dtype=np.bool_)
+        uses.join(there.values(), joined, gathered, window)
+        self._touched.update(there)
 
     def _start(self, gathered: Gathering, place: int, window: int) -> None:
         link = gathered.link(place)

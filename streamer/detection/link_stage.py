@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -13,19 +12,17 @@ from streamer.detection.evidence import (
     CELL,
     ActiveAccounts,
     Behaviours,
-    Lead,
     LeadReport,
     WatchedAccounts,
     WindowReport,
 )
-from streamer.detection.families import Table
 from streamer.detection.gathering import Gathering
-from streamer.detection.group import control
 from streamer.detection.hand_offs import HandOffs
 from streamer.detection.launches import LaunchWatch
-from streamer.detection.link_index import Group, LinkIndex
-from streamer.detection.links import BINDING, TEMPLATE
-from streamer.detection.member_table import MemberTable, Slots, members_of
+from streamer.detection.leads import LeadFinder
+from streamer.detection.link_index import LinkIndex
+from streamer.detection.links import TEMPLATE
+from streamer.detection.member_table import MemberTable, members_of
 from streamer.detection.plain_reports import active_from
 from streamer.detection.population import POOLED, Population, Reference
 from streamer.detection.profile import BINS, BUCKETS, Feature
@@ -56,6 +53,7 @@ class LinkStage:
         self._bursts = Bursts(settings, partition, partitions)
         self._launches = LaunchWatch(settings, partition, partitions)
         self._members = MemberTable()
+        self._leads = LeadFinder(settings, self._members)
         self._watch = Watch(settings, self._members)
         self._barrier: Barrier[ActiveAccounts] = Barrier(sources)
         self._summaries: dict[int, list[bytes]] = {}
@@ -139,7 +137,7 @@ class LinkStage:
             self._bursts.at_close(self._members.name(int(row["key"])), row, reference) for row in gathered.rows[loud]
         )
         bursts = [found for found in judged if found is not None]
-        leads, tests = self._judge_groups(list(self._index.due(window, reference)), window)
+        leads, tests = self._leads.among(list(self._index.due(window, reference)), window)
         shown = self._watch.shown(leads, hand_offs, gathered, window)
         watched = self._watch.accounts(shown | {burst.key for burst in bursts})
         return LeadReport(
@@ -164,31 +162,6 @@ class LinkStage:
         members = members_of(rows, window, reference.usual_variance(rows), reference.scores(rows))
         ids, models = gathered.account_ids, gathered.models
         self._members.put(members, [ids[at] for at in places.tolist()], [models[at] for at in places.tolist()])
-
-    def _judge_groups(self, groups: Sequence[Group], window: int) -> tuple[list[Lead], int]:
-        """Give the leads among groups, and how many of them could be tested; what all need is looked up at once."""
-        members = [sorted(group.members) for group in groups]
-        every = np.fromiter(chain.from_iterable(members), dtype=np.uint64, count=sum(map(len, members))).tobytes()
-        slots, ends = self._members.slots_of_each(members)
-        requests = [0, *self._members.rows["requests_24h"][slots].cumsum(dtype=np.int64).tolist()]
-        leads: list[Lead] = []
-        tests = begin = told = 0
-        for group, keys, end in zip(groups, members, ends, strict=True):
-            group.judged(window, requests[end] - requests[begin])
-            log10_p, tested = self._judge_group(group, slots[begin:end])
-            tests += tested
-            begin, told = end, told + len(keys)
-            small = len(keys) <= self.settings.link.tie_accounts
-            if group.link.kind in BINDING and (group.suspect or small):
-                leads.append(Lead(group.link, every[8 * (told - len(keys)) : 8 * told], log10_p))
-        return leads, tests
-
-    def _judge_group(self, group: Group, slots: Slots) -> tuple[float, bool]:
-        """Test a group for traces of control; small ones on values that bind are leads as they are."""
-        tested = len(slots) >= self.settings.group.min_accounts
-        log10_p = control(Table(self._members.rows.take(slots)), self.settings.group) if tested else 0.0
-        group.suspect = log10_p <= self.settings.group.lead_log10_p
-        return log10_p, tested
 
     def _behaviours(self, gathered: Gathering) -> Behaviours:
         """Pass on how accounts of this partition's shards behave."""

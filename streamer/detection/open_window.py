@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from zlib import crc32
 
 import numpy as np
@@ -51,21 +51,31 @@ def marks_of(status: int | None, language: str | None, capability: str | None) -
     return refused | (bit_of(language) + 1) << _LANGUAGE_SHIFT | (bit_of(capability) + 1) << _CAPABILITY_SHIFT
 
 
-class Roll(dict[tuple[Any, ...], int]):
+class Roll:
     """Gives every identity a number; `said` lists them in that order.
 
     An identity is the fields of `links.Identity`, and the model last. Windows may share a roll, for nearly all
-    identities come again.
+    identities come again. It is known again by 64 bits, as accounts and links are: to compare field by field would
+    take several times as long, for what was said long ago is in no cache.
     """
 
     def __init__(self) -> None:
-        super().__init__()
         self.said: list[tuple[Any, ...]] = []
+        self._numbers: dict[int, int] = {}
 
-    def __missing__(self, identity: tuple[Any, ...]) -> int:
-        number = self[identity] = len(self.said)
-        self.said.append(identity)
-        return number
+    def __len__(self) -> int:
+        """Count the identities."""
+        return len(self.said)
+
+    def numbers(self, identities: Sequence[tuple[Any, ...]]) -> list[int]:
+        """Give the numbers of identities, side by side with them."""
+        known = self._numbers
+        found = list(map(known.get, map(hash, identities)))
+        for at in [at for at, number in enumerate(found) if number is None]:
+            number = found[at] = known.setdefault(hash(identities[at]), len(self.said))
+            if number == len(self.said):
+                self.said.append(identities[at])
+        return cast("list[int]", found)
 
 
 class Columns(NamedTuple):
@@ -127,13 +137,16 @@ class OpenWindow:
             )
             for r in requests
         ]
-        columns["identity"].fromlist(list(map(roll.__getitem__, said)))
+        columns["identity"].fromlist(roll.numbers(said))
         columns["session"].fromlist([0 if (name := r.session_id) is None else _session(name) for r in requests])
-        prompts = [_prompt_of(r) for r in requests]
-        columns["prompt"].fromlist([prompt for prompt, _ in prompts])
-        words = [marks_of(r.status, r.language, r.capability) for r in requests]
+        prompts = [_shape_of(r) if (simhash := r.prompt_simhash) is None else int(simhash, 16) for r in requests]
+        columns["prompt"].fromlist(prompts)
         columns["marks"].fromlist(
-            [marks | kind << _KIND_SHIFT for marks, (_, kind) in zip(words, prompts, strict=True)]
+            [
+                marks_of(r.status, r.language, r.capability)
+                | (BY_HASH if r.prompt_simhash is not None else BY_SHAPE if prompt else NO_PROMPT) << _KIND_SHIFT
+                for r, prompt in zip(requests, prompts, strict=True)
+            ]
         )
 
     def __len__(self) -> int:
@@ -178,7 +191,7 @@ class OpenWindow:
         self = cls(roll)
         accounts, identities, columns = state
         self._accounts = {name: at for at, name in enumerate(accounts)}
-        numbers = [self._roll[tuple(identity)] for identity in identities]
+        numbers = self._roll.numbers([tuple(identity) for identity in identities])
         restored: dict[str, array[int]] = {}
         for (name, code), data in zip(_COLUMNS.items(), columns, strict=True):
             restored[name] = array(code)
@@ -188,14 +201,10 @@ class OpenWindow:
         return self
 
 
-def _prompt_of(request: Request) -> tuple[int, int]:
-    """Give what a prompt is known by, and whether that is its hash or its shape."""
-    simhash, asked = request.prompt_simhash, request.input_tokens
-    if simhash is not None:
-        return int(simhash, 16), BY_HASH
-    if asked is not None and asked >= MIN_TELLING_TOKENS:
-        return _shape(request.model, asked, request.max_tokens), BY_SHAPE
-    return 0, NO_PROMPT
+def _shape_of(request: Request) -> int:
+    """Give what a prompt without a hash is known by, 0 if it is too short to tell."""
+    asked = request.input_tokens
+    return 0 if asked is None or asked < MIN_TELLING_TOKENS else _shape(request.model, asked, request.max_tokens)
 
 
 def _session(name: str) -> int:

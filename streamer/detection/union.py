@@ -141,12 +141,14 @@ class Grower:
         """
         enough = self._settings.group.tie_overlap
         ties = self._book.ties
-        passers = frozenset(self._book.passers(keys))
+        # Nearly all ties overlap by one account only: they are told by their key alone that they do not count.
+        of_passers = self._book.overlapping(self._book.passers(keys))
         found = [
             (-count / len(tie.keys), key)
             for key, count in self._book.overlapping(keys).items()
-            if (tie := ties[key])
-            and (count >= enough or (tie.lead.link.kind in IDENTITY and not passers.isdisjoint(tie.keys)))
+            if (count >= enough or key in of_passers)
+            and (tie := ties[key])
+            and (count >= enough or tie.lead.link.kind in IDENTITY)
             and (key not in used or not (tie.keys <= keys or self._on_tie(key) <= keys))
         ]
         return [key for _, key in sorted(found)[:MAX_ADJACENT]]

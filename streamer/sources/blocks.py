@@ -29,13 +29,14 @@ MAGIC_BYTES = 4
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Whole lines, the first of them line `first_line` of its source.
+    """`lines` whole lines, the first of them line `first_line` of its source.
 
     `skipped` is 0, or the length of a single line longer than allowed, of which `data` is only the beginning.
     """
 
     data: bytes
     first_line: int
+    lines: int
     skipped: int = 0
 
 
@@ -160,14 +161,15 @@ def line_blocks(pieces: Iterator[bytes], max_line_bytes: int) -> Iterator[Block]
         start = 0
         if rest and (skipped or len(rest) + piece.find(b"\n") > max_line_bytes):
             start = piece.find(b"\n") + 1
-            yield Block(rest, line, (skipped or len(rest)) + start - 1)
+            yield Block(rest, line, 1, (skipped or len(rest)) + start - 1)
             line, rest, skipped = line + 1, b"", 0
         if block := b"".join((rest, memoryview(piece)[start:end])):
-            yield Block(block, line)
-            line += block.count(b"\n")
+            lines = block.count(b"\n")
+            yield Block(block, line, lines)
+            line += lines
         rest = piece[end:]
     if rest:
-        yield Block(rest, line, skipped)
+        yield Block(rest, line, 1, skipped)
 
 
 def _bounded(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -74,10 +75,12 @@ class Decoder:
         events = self._all_clean(message) if self.mapping is None else None
         return Batch(events) if events is not None else self._piecewise(message)
 
-    def decode_lines(self, block: bytes, *, source: str = "", first_line: int = 1, keep: int = 1 << 16) -> Batch:
-        """Everything in a block of whole lines, each a message. `keep` bounds the bytes a reject holds."""
+    def decode_lines(
+        self, block: bytes, lines: int = 0, *, source: str = "", first_line: int = 1, keep: int = 1 << 16
+    ) -> Batch:
+        """Everything in a block of whole lines (0: not counted yet), each a message; `keep` bounds a reject's bytes."""
         self._checks.tick()
-        events = self._all_clean(block) if self.mapping is None else None
+        events = self._all_clean(block, lines) if self.mapping is None else None
         if events is not None:
             return Batch(events)
         batch = Batch()
@@ -86,9 +89,7 @@ class Decoder:
                 continue
             found = self.decode(line)
             for at, reject in enumerate(found.rejects):
-                found.rejects[at] = Reject(
-                    reject.reason, reject.detail, reject.raw[:keep], reject.size, source=source, line=number
-                )
+                found.rejects[at] = replace(reject, raw=reject.raw[:keep], source=source, line=number)
             batch.add(found)
         return batch
 
@@ -102,10 +103,9 @@ class Decoder:
             events = msgspec.convert(rows, list[RequestEvent])
         except (msgspec.ValidationError, ValueError, OverflowError):
             return None
-        is_clean = self._checks.is_clean
-        return events if all(map(is_clean, events)) else None
+        return events if self._checks.are_clean(events) else None
 
-    def _all_clean(self, message: bytes) -> list[RequestEvent] | None:
+    def _all_clean(self, message: bytes, lines: int = 0) -> list[RequestEvent] | None:
         try:
             str(message, "utf-8")  # msgspec does not look into fields it skips
             if message[:1] == b"[":
@@ -113,12 +113,12 @@ class Decoder:
             else:
                 events = self._one.decode_lines(message)
                 # Lines and events must be as many: msgspec takes two objects on a line, or one on two.
-                if len(events) != message.count(b"\n") + (message[-1:] != b"\n") and len(events) != _lines(message):
+                lines = lines or message.count(b"\n") + (message[-1:] != b"\n")
+                if len(events) != lines and len(events) != _lines(message):
                     return None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        is_clean = self._checks.is_clean
-        return events if events and all(map(is_clean, events)) else None
+        return events if events and self._checks.are_clean(events) else None
 
     def _piecewise(self, message: bytes) -> Batch:
         start = message.lstrip(_SPACE)[:1]
@@ -180,7 +180,7 @@ class Decoder:
     def _event(self, piece: bytes, dropped: dict[str, int]) -> RequestEvent:
         try:
             event = self._one.decode(piece)
-            if self._checks.is_clean(event):
+            if self._checks.are_clean([event]):
                 return event
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             pass  # the strict way finds out why

@@ -13,7 +13,7 @@ from streamer.sources.event import EPOCH, RequestEvent, to_ms
 from streamer.sources.simhash import hash_text, simhash64
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from streamer.sources.batch import Reason
 
@@ -27,7 +27,7 @@ LATEST_MS = to_ms(LATEST)
 PAST_MS = 400 * 86_400_000
 FUTURE_MS = 600_000
 
-_HEX = "0123456789abcdef"
+_HEX = b"0123456789abcdef"
 _SIMHASH_DIGITS = 16
 _KNOWN_ADDRESSES = 65_536
 
@@ -66,31 +66,25 @@ class Checks:
             self._since = EPOCH + timedelta(milliseconds=self._since_ms)
             self._until = EPOCH + timedelta(milliseconds=self._until_ms)
 
-    def in_time(self, event: RequestEvent) -> bool:
-        """Whether the event's time is one that can be."""
-        timestamp = event.timestamp
-        if isinstance(timestamp, int):
-            return self._since_ms <= timestamp <= self._until_ms
-        return self._since <= timestamp <= self._until
+    def in_time(self, moments: Sequence[datetime | int]) -> bool:
+        """Whether all of some times are such as events can have."""
+        return _within(moments, (self._since, self._until), (self._since_ms, self._until_ms))
 
-    def is_clean(self, event: RequestEvent) -> bool:
-        """Whether the event can be used as it is. Called for every event: False sends it the slow way."""
-        if not self.in_time(event):
-            return False
-        created = event.account_created_at
-        if created is not None:
-            if isinstance(created, int):
-                if not EARLIEST_MS <= created <= LATEST_MS:
-                    return False
-            elif not EARLIEST <= created <= LATEST:
-                return False
-        address = event.client_ip
-        if address is not None and address not in self._addresses and not self.is_address(address):
-            return False
-        simhash = event.prompt_simhash
-        if simhash is not None and (len(simhash) != _SIMHASH_DIGITS or simhash.strip(_HEX)):
-            return False
-        return event.prompt is None and event.system_prompt is None
+    def are_clean(self, events: Sequence[RequestEvent]) -> bool:
+        """Whether all events can be used as they are: False sends them the slow way.
+
+        Called for every event; many at once, one field of all after another, take half the time.
+        """
+        created = [told for event in events if (told := event.account_created_at) is not None]
+        simhashes = [simhash for event in events if (simhash := event.prompt_simhash) is not None]
+        addresses = {address for event in events if (address := event.client_ip) is not None}
+        return (
+            self.in_time([event.timestamp for event in events])
+            and _within(created, (EARLIEST, LATEST), (EARLIEST_MS, LATEST_MS))
+            and (addresses <= self._addresses or all(map(self.is_address, addresses)))
+            and _are_simhashes(simhashes)
+            and {event.prompt for event in events} | {event.system_prompt for event in events} <= {None}
+        )
 
     def is_address(self, text: str) -> bool:
         """Whether `text` is an IPv4 or IPv6 address, without a zone."""
@@ -121,7 +115,7 @@ class Checks:
         raise Unusable("wrong_type", "no event can be made of it")
 
     def _finished(self, event: RequestEvent, dropped: dict[str, int]) -> RequestEvent:
-        if not self.in_time(event):
+        if not self.in_time([event.timestamp]):
             raise Unusable("timestamp_out_of_range", f"timestamp: {_shown(event.timestamp)} cannot be")
         wrong = []
         if event.client_ip is not None and not self.is_address(event.client_ip):
@@ -129,7 +123,7 @@ class Checks:
         created, simhash = event.account_created_at, event.prompt_simhash
         if created is not None and not EARLIEST_MS <= to_ms(created) <= LATEST_MS:
             wrong.append("account_created_at")
-        if simhash is not None and (len(simhash) != _SIMHASH_DIGITS or simhash.strip(_HEX)):
+        if simhash is not None and not _are_simhashes([simhash]):
             wrong.append("prompt_simhash")
         for name in wrong:
             dropped[name] = dropped.get(name, 0) + 1
@@ -139,6 +133,21 @@ class Checks:
         if event.prompt and (simhash is None or "prompt_simhash" in wrong):
             changes["prompt_simhash"] = simhash64(event.prompt, key=self._key)
         return msgspec.structs.replace(event, **changes)
+
+
+def _within(moments: Sequence[datetime | int], bounds: tuple[datetime, datetime], bounds_ms: tuple[int, int]) -> bool:
+    """Whether no time, told as a datetime or in ms, is out of bounds."""
+    texts = [moment for moment in moments if isinstance(moment, datetime)]
+    if texts and not (bounds[0] <= min(texts) and max(texts) <= bounds[1]):
+        return False
+    numbers = [moment for moment in moments if isinstance(moment, int)] if len(texts) < len(moments) else []
+    return not numbers or (bounds_ms[0] <= min(numbers) and max(numbers) <= bounds_ms[1])
+
+
+def _are_simhashes(told: Sequence[str]) -> bool:
+    """Whether all of some texts are 16 lower-case hexadecimal digits."""
+    digits = "".join(told).encode("utf-8", "surrogatepass")
+    return set(map(len, told)) <= {_SIMHASH_DIGITS} and not digits.translate(None, _HEX)
 
 
 def _mend(

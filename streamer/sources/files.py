@@ -125,7 +125,9 @@ class _Reader:
             if decoder is None and (known := detect(block.data) if self.format_name == AUTO else self.format_name):
                 decoder = self._decoder(known)
             reader = decoder or self._decoder(NATIVE)
-            yield reader.decode_lines(block.data, source=name, first_line=block.first_line, keep=_REJECT_BYTES)
+            yield reader.decode_lines(
+                block.data, block.lines, source=name, first_line=block.first_line, keep=_REJECT_BYTES
+            )
 
 
 def _sliced(source: Iterator[Batch], batch_size: int) -> Iterator[Batch]:

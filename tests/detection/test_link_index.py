@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.detection.gathering import Gathering
-from streamer.detection.link_index import Group, LinkIndex
+from streamer.detection.link_group import Group
+from streamer.detection.link_index import LinkIndex
 from streamer.detection.links import template_keys
 from streamer.detection.population import POOLED, Reference, strata_of
 from streamer.detection.profile import BINS, BUCKETS, SETTLED, Feature
