@@ -133,8 +133,21 @@ def test_what_goes_on_at_once_is_a_programs_doing_and_what_goes_on_at_any_time_i
 
 
 def test_two_families_with_a_trace_of_control_are_an_alarm() -> None:
-    assert {"evenness", "rhythm"} <= alarms(group(40, fixed={**EVEN, **REGULAR}))
+    assert {"evenness", "output"} <= alarms(group(40, fixed={**EVEN, **LONG}))
     assert {"hand_off", "newness"} <= alarms(group(60, fixed=NEW), passing=Passing(20, 0.5))
+
+
+@pytest.mark.parametrize("share, seen, alarm", [(0.02, 8, True), (0.15, 8, False), (0.15, 30, True)])
+def test_how_quick_hand_offs_are_counts_beside_them_only_where_no_person_is_as_quick(
+    share: float,
+    seen: int,
+    alarm: bool,  # noqa: FBT001
+) -> None:
+    passing = Passing(seen, 0.1, (share,) * seen)
+    found = verdict(group(60), passing=passing)
+    assert found is not None
+    assert {"hand_off", "failover"} <= {item.family for item in found.evidence}
+    assert found.is_alarming is alarm
 
 
 def test_families_that_are_disabled_do_not_count() -> None:
@@ -194,7 +207,7 @@ def test_a_group_for_which_an_organization_answers_is_not_judged(owned: int, sus
 
 @pytest.mark.parametrize("owners, alarm", [(2, False), (3, True)])
 def test_many_organizations_do_not_answer_for_each_other(owners: int, alarm: bool) -> None:  # noqa: FBT001
-    driven = group(42, fixed={**EVEN, **REGULAR})
+    driven = group(42, fixed={**EVEN, **LONG})
     driven["organization"] = 1 + np.arange(42) % owners
     assert bool(alarms(driven)) is alarm
 

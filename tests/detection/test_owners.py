@@ -9,7 +9,7 @@ from streamer.detection.families import Table
 from streamer.detection.member_table import members_of
 from streamer.detection.owners import is_accountable, is_office, strangers
 from tests.detection.handmade import SLOTS, START_WINDOW, asked_at, rows_of, slots_of
-from tests.detection.people import EVEN, REGULAR, SETTINGS, alarms, group
+from tests.detection.people import EVEN, LONG, SETTINGS, alarms, group
 
 
 def owned(organizations: list[int], places: list[tuple[int, int, int]]) -> Table:
@@ -76,7 +76,7 @@ def test_where_nothing_is_known_of_addresses_there_is_no_office() -> None:
 
 @pytest.mark.parametrize("times, alarm", [(3, False), (40, True)])
 def test_an_office_that_shares_out_its_work_evenly_is_no_alarm(times: int, alarm: bool) -> None:  # noqa: FBT001
-    rows = group(40, fixed={**EVEN, **REGULAR})
+    rows = group(40, fixed={**EVEN, **LONG})
     rows["place"] = (0, 5, 0)
     rows["slots"] = slots_of(asked_at(40, times))
     assert bool(alarms(rows)) is alarm
