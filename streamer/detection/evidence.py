@@ -181,7 +181,8 @@ class LeadReport(NamedTuple):
 
     `refused` counts the refused requests of the whole population with and without a prompt's hash, `active` its
     accounts that were active in the window. What people said comes in reports of no window, which are nobody's progress
-    (`last` is False); what is `early` likewise.
+    (`last` is False); what is `early` likewise. `newcomers` are accounts first seen of late, of those whose behaviour
+    is told.
     """
 
     partition: int
@@ -200,3 +201,4 @@ class LeadReport(NamedTuple):
     early: list[EarlyBurst] = []  # noqa: RUF012
     moves: list[Moves] = []  # noqa: RUF012
     active: int = 0
+    newcomers: WatchedAccounts = WatchedAccounts([], b"", [])

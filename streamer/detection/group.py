@@ -25,10 +25,16 @@ PLACE_ADDRESS, PLACE_PAYMENT = 1, 2
 SEVERAL = 3
 FEW_OWNERS = 2
 ONCE = 1
+# What forms a group in which nobody shares anything: behaviour.
+CELL = "cell"
+NOTHING: frozenset[str] = frozenset()
 CONFIRMING = frozenset(("joint_pivot", "template_coincidence", "synchrony", "displaced_volume", "capabilities"))
 # Many new accounts that work hard for a day or two have also been seen for as long, and ask about as much.
 FOLLOWS_FROM = {"evenness": frozenset(("newness", "volume"))}
-FORMED_BY = {"signup_cohort": "newness"}
+FORMED_BY = {
+    "signup_cohort": frozenset(("newness",)),
+    CELL: frozenset(("newness", "output", "no_follow_up", "capabilities", "many_languages")),
+}
 TYPICAL_DEVIATIONS = 3.5
 # What one asks for, and in how many languages, changes from day to day also where one hand deals it out: it would tell
 # its accounts apart.
@@ -119,7 +125,7 @@ def judge(
     """
     if len(table) < enough(passing, settings) or is_accountable(table, settings):
         return None
-    formed = {FORMED_BY.get(kind) for kind in link_kinds} if len(link_kinds) == 1 else set()
+    formed = FORMED_BY.get(next(iter(link_kinds)), NOTHING) if len(link_kinds) == 1 else NOTHING
     of_control = [evenness(table, settings), hand_off(passing), failover(passing, settings.hand_off_s)]
     of_cause = [test(table, settings) for family, test in {"rhythm": rhythm, **CAUSE}.items() if family not in formed]
     found = (*of_control, *of_cause, *others)
