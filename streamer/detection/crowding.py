@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
-from streamer.detection.behaviour_table import BehaviourTable
+from streamer.detection.behaviour_table import SPARE, BehaviourTable
 from streamer.detection.cells import Cells
 from streamer.detection.clusters import Clusters
 from streamer.detection.evidence import EvidenceItem, LeadReport
@@ -56,11 +56,14 @@ class Newcomers:
         self._of_days: tuple[tuple[int, ...], Cells | None] = ((), None)
 
     def take(self, reports: Sequence[LeadReport]) -> None:
-        """Take in newcomers as they now are."""
+        """Take in newcomers as they now are; of too many, the first by key, which is a hash, are kept."""
         for told in (report.newcomers for report in reports):
             if told.account_ids:
                 rows = told.table()
                 self._known.put(rows, told.account_ids, [told.models[number] for number in rows["model"].tolist()])
+        most = self._settings.max_accounts
+        if len(self._known) > SPARE * most:
+            self._known.drop(sorted(self._known)[most:])
 
     def crowds(self, window: int) -> list[Crowding]:
         """Give the crowds, if it is time to look; all that is known of their accounts is known of members then."""
@@ -90,7 +93,7 @@ class Newcomers:
         return found
 
     def _newcomers(self, window: int, but: set[int]) -> list[int]:
-        """Give those active of late who are still new, in order; of too many, the first by key, which is a hash."""
+        """Give those active of late who are still new, in order; of too many, the first."""
         since_ms = (window + 1 - self._new) * self._window_ms
         rows = self._known.of(self._known)
         new = rows["key"][(rows["first_seen_ms"] >= since_ms) & (rows["window"] > window - self._day)].tolist()

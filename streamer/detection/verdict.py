@@ -49,6 +49,9 @@ def is_sure(evidence: Iterable[EvidenceItem], settings: GroupSettings) -> bool:
     >>> quick, many = EvidenceItem("failover", "", 1.0, 60.0, -5.0), EvidenceItem("hand_off", "", 9.0, 1.0, -5.0)
     >>> is_sure([quick], GroupSettings()), is_sure([quick, many], GroupSettings())
     (False, True)
+    >>> even, crowded = EvidenceItem("evenness", "", 1.1, 2.0, -5.0), EvidenceItem("crowded_cell", "", 9.0, 1.0, -3.0)
+    >>> is_sure([even], GroupSettings()), is_sure([even, crowded], GroupSettings())
+    (True, False)
     """
     evidence = list(evidence)
     enough = {"hand_off": settings.family_log10_p, "evenness": settings.control_log10_p}

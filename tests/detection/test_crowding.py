@@ -15,7 +15,7 @@ from streamer.detection.evidence import Behaviours, LeadReport, WatchedAccounts
 from streamer.detection.records import Alert, Decision, Membership
 from streamer.detection.settings import CellSettings, DetectionSettings
 from tests.detection.crowds import Values, driven, honest, named, told_of
-from tests.detection.handmade import WINDOW_MS, default_settings, evidence, leads, watched
+from tests.detection.handmade import WINDOW_MS, default_settings, evidence, key_of, leads, watched
 
 DAY = 144  # windows
 LOOK = DAY // 4
@@ -102,6 +102,14 @@ def test_without_cells_nobody_says_so(settings: DetectionSettings) -> None:
 
 def test_people_who_come_for_one_event_are_for_the_record_at_most() -> None:
     assert not loud(Timeline().pass_day(even=False))
+
+
+def test_no_more_newcomers_are_held_than_there_is_room_for() -> None:
+    few = replace(SETTINGS, cells=CellSettings(max_accounts=100))
+    stage = Timeline(few).stage
+    _, (names, *_), _ = stage.snapshot()["newcomers"]
+    assert 0 < len(names) <= 125
+    assert names == sorted(names, key=key_of)
 
 
 def crowd(keys: range, *, is_alarming: bool = False, by_likeness: bool = True) -> Suspect:
