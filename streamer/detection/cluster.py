@@ -22,7 +22,7 @@ class Suspect(NamedTuple):
 
     `candidates` are account keys and how typical each is; `doubtful` are accounts of the group that are far from
     typical of it; `keys` are all of its accounts, `core` those that more than one thing holds in it; `rate` is how
-    often a day honest traffic brings such a group.
+    often a day honest traffic brings such a group. If `by_likeness`, nothing but how they behave makes them one.
     """
 
     kind: str
@@ -38,6 +38,7 @@ class Suspect(NamedTuple):
     is_alarming: bool = False
     rate: float = 0.0
     enough: int = 1
+    by_likeness: bool = False
 
 
 def suspect_of(burst: Burst, window: int) -> Suspect:
@@ -108,11 +109,12 @@ class Cluster:
         self.links = dict(list(links.items())[-MAX_LINKS:])
         new = [key for key in suspect.candidates if key not in self.accounts]
         for key in new:
-            self.accounts[key] = ClusterAccount(names[key], now_ms, suspect.candidates[key])
+            by_likeness = suspect.by_likeness
+            self.accounts[key] = ClusterAccount(names[key], now_ms, suspect.candidates[key], by_likeness=by_likeness)
         for key, score in suspect.candidates.items():
             account = self.accounts[key]
             account.score = max(account.score, score)
-            account.doubts, account.by_likeness = 0, False
+            account.doubts, account.by_likeness = 0, account.by_likeness and suspect.by_likeness
         return new
 
     def doubt(self, keys: Iterable[int], window: int, every: int) -> list[int]:

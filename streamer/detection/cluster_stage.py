@@ -12,6 +12,7 @@ from streamer.detection.circumstances import Circumstances
 from streamer.detection.claims import Claims
 from streamer.detection.cluster import Cluster, ClusterAccount, Suspect, suspect_of
 from streamer.detection.clusters import Clusters
+from streamer.detection.crowding import Newcomers
 from streamer.detection.early_alarms import EarlyAlarms
 from streamer.detection.evidence import LeadReport, Saying
 from streamer.detection.group import MIN_FAMILIES
@@ -53,6 +54,7 @@ class ClusterStage:
         self._accounts = AccountNews(settings, self._members, self._behaviour, self.clusters)
         self._hand_offs = HandOffNews(settings, self._book, self._members, self._rate, self.clusters)
         self._naming = Naming(settings, self._behaviour, self.clusters)
+        self._newcomers = Newcomers(settings, self._behaviour, self._members, self.clusters, self._naming)
         self._circumstances = Circumstances(settings, self._book, self._members, self.clusters)
         self._search = Search(settings, self._opinion, self._naming, self._circumstances)
         self._claims = Claims(settings, self.clusters)
@@ -117,6 +119,7 @@ class ClusterStage:
             self._accounts.take(report.watched, window, now_ms)
             if report.behaviours.account_ids:
                 self._behaviour.put(report.behaviours.table(), report.behaviours.account_ids, window)
+        self._newcomers.take(reports)
         self._behaviour.sweep(window)
         leads = sorted((lead for report in reports for lead in report.leads), key=lambda lead: lead.link.key)
         for lead in leads:
@@ -128,8 +131,10 @@ class ClusterStage:
         grower = Grower(self.settings, self._book, self._members, self._rate, window)
         seeds = self._search.seeds(leads, hand_offs, self._book, self.clusters, window)
         suspects, tests = self._search.look(seeds, self.clusters, grower, window)
+        crowds = self._newcomers.crowds(window)
+        suspects += self._search.look_at(crowds, grower, window)
         suspects += [suspect_of(burst, window) for report in reports for burst in report.bursts]
-        self._claims.count(window, sum(report.tests for report in reports), tests)
+        self._claims.count(window, sum(report.tests for report in reports), tests + len(crowds))
         return self._decide(suspects, window, now_ms)
 
     def _decide(self, suspects: Iterable[Suspect], window: int, now_ms: int) -> list[Decision]:
@@ -217,6 +222,7 @@ class ClusterStage:
             **self._claims.snapshot(),
             "opinion": self._opinion.snapshot(),
             "said": [list(saying) for saying in self._said],
+            "newcomers": self._newcomers.snapshot(),
             "circumstances": self._circumstances.snapshot(),
             "looked": sorted((key, *look) for key, look in self._search.looked.items()),
             "clusters": self.clusters.snapshot(),
@@ -240,6 +246,7 @@ class ClusterStage:
         self._claims.restore(state)
         self._opinion.restore(state["opinion"])
         self._said = [Saying(*saying) for saying in state["said"]]
+        self._newcomers.restore(state["newcomers"])
         self._circumstances.restore(state["circumstances"])
         self._search.looked = {key: Look(*look) for key, *look in state["looked"]}
         self.clusters.restore(state["clusters"])

@@ -70,6 +70,9 @@ class Clusters:
                 del self.by_id[other.cluster_id]
         else:
             cluster = self._new(suspect, "cluster")
+        if suspect.by_likeness and not (cluster.held() or cluster.is_alarming()):
+            # Nobody is named yet: until then it is whom the newest look finds.
+            self.leave(cluster, [key for key in cluster.accounts if key not in suspect.candidates])
         mine = {cluster.cluster_id, None, *(other.cluster_id for other in absorbed)}
         free = {key: score for key, score in suspect.candidates.items() if self.of_account.get(key) in mine}
         new += cluster.take(suspect._replace(candidates=free), names, now_ms)
@@ -151,8 +154,9 @@ class Clusters:
         return Counter(name for name in names if name is not None)
 
     def alarming_accounts(self) -> set[int]:
-        """Give the accounts of clusters that alarm."""
-        return set().union(*(cluster.accounts for cluster in self.by_id.values() if cluster.is_alarming()))
+        """Give the accounts of clusters that alarm and that more than behaviour holds together."""
+        found = (cluster for cluster in self.by_id.values() if cluster.is_alarming() and cluster.held())
+        return set().union(*(cluster.accounts for cluster in found))
 
     def leave(self, cluster: Cluster, keys: Iterable[int]) -> None:
         """Take accounts out of a cluster."""

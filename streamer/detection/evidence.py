@@ -181,7 +181,8 @@ class LeadReport(NamedTuple):
 
     `refused` counts the refused requests of the whole population with and without a prompt's hash, `active` its
     accounts that were active in the window. What people said comes in reports of no window, which are nobody's progress
-    (`last` is False); what is `early` likewise.
+    (`last` is False); what is `early` likewise. `newcomers` are accounts first seen of late, of those whose behaviour
+    is told.
     """
 
     partition: int
@@ -200,8 +201,9 @@ class LeadReport(NamedTuple):
     early: list[EarlyBurst] = []  # noqa: RUF012
     moves: list[Moves] = []  # noqa: RUF012
     active: int = 0
+    newcomers: WatchedAccounts = WatchedAccounts([], b"", [])
 
     def says_anything(self) -> bool:
         """Whether there is anything in it to be decided when its window closes."""
         told = self.leads or self.watched.account_ids or self.behaviours.account_ids
-        return bool(told or self.tests or self.moves or self.active or any(self.refused))
+        return bool(told or self.newcomers.account_ids or self.tests or self.moves or self.active or any(self.refused))

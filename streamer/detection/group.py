@@ -23,11 +23,17 @@ from streamer.detection.settings import GroupSettings
 MIN_FAMILIES = 2
 PASSING = frozenset(("hand_off", "failover"))
 ONCE = 1
+# What forms a group in which nobody shares anything: behaviour.
+CELL = "cell"
+NOTHING: frozenset[str] = frozenset()
 CONFIRMING = frozenset(("joint_pivot", "template_coincidence", "synchrony", "displaced_volume", "capabilities"))
 # Many new accounts that work hard for a day or two have also been seen for as long, and ask about as much; each account
 # on a timer of its own asks as often as the others, at all hours.
 FOLLOWS_FROM = {"evenness": frozenset(("newness", "volume", "rhythm"))}
-FORMED_BY = {"signup_cohort": "newness"}
+FORMED_BY = {
+    "signup_cohort": frozenset(("newness",)),
+    CELL: frozenset(("newness", "output", "no_follow_up", "capabilities", "many_languages")),
+}
 TYPICAL_DEVIATIONS = 3.5
 # What one asks for, and in how many languages, changes from day to day also where one hand deals it out: it would tell
 # its accounts apart.
@@ -98,7 +104,7 @@ def judge(
     """
     if len(table) < enough(passing, settings) or is_accountable(table, settings):
         return None
-    formed = {FORMED_BY.get(kind) for kind in link_kinds} if len(link_kinds) == 1 else set()
+    formed = FORMED_BY.get(next(iter(link_kinds)), NOTHING) if len(link_kinds) == 1 else NOTHING
     of_control = [evenness(table, settings), hand_off(passing), failover(passing, settings.hand_off_s)]
     of_cause = [test(table, settings) for family, test in {"rhythm": rhythm, **CAUSE}.items() if family not in formed]
     found = (*of_control, *of_cause, *others)

@@ -73,7 +73,7 @@ def _ranked(column: Values) -> tuple[Floats, npt.NDArray[np.int64]]:
     return np.concatenate(([0.0], scores)), np.cumsum(fresh)
 
 
-class _Normal(NamedTuple):
+class Normal(NamedTuple):
     """A normal distribution."""
 
     mean: Floats
@@ -81,17 +81,19 @@ class _Normal(NamedTuple):
     log_volume: float
 
     def log_density(self, values: Floats) -> Floats:
+        """Give the logarithm of the density at each row, but for a constant that all distributions share."""
         away = (values - self.mean) @ self.whitening
         found: Floats = -0.5 * (away * away).sum(axis=1) - self.log_volume
         return found
 
 
-def _fit(values: Floats, shrinkage: float) -> _Normal:
+def fit(values: Floats, shrinkage: float) -> Normal:
+    """Fit a normal distribution to rows; its covariance is shrunk towards its diagonal."""
     covariance = np.cov(values.T)
     own = np.diag(np.maximum(np.diag(covariance), LEAST_VARIANCE))
     shrunk = (1 - shrinkage) * covariance + shrinkage * own + 1e-3 * np.eye(len(own))
     root = np.linalg.cholesky(shrunk)
-    return _Normal(values.mean(axis=0), np.linalg.inv(root).T, float(np.log(np.diag(root)).sum()))
+    return Normal(values.mean(axis=0), np.linalg.inv(root).T, float(np.log(np.diag(root)).sum()))
 
 
 class Backdrop:
@@ -107,11 +109,11 @@ class Backdrop:
         self.accounts = len(sample) / max(1, days)
         self.scale = Scale(sample)
         self.scores = self.scale.scores(sample)
-        self.normal = _fit(self.scores, OTHERS_SHRINKAGE)
+        self.normal = fit(self.scores, OTHERS_SHRINKAGE)
         # Each account is judged by the others: a normal distribution fits best those it was made of.
         self.log_density = np.zeros(len(sample))
-        for part, (kept, left) in enumerate(_folds(self.scores)):
-            self.log_density[part::FOLDS] = _fit(kept, OTHERS_SHRINKAGE).log_density(left)
+        for part, (kept, left) in enumerate(folds(self.scores)):
+            self.log_density[part::FOLDS] = fit(kept, OTHERS_SHRINKAGE).log_density(left)
 
 
 class Likeness:
@@ -120,7 +122,7 @@ class Likeness:
     def __init__(self, members: Values, backdrop: Backdrop) -> None:
         self._backdrop = backdrop
         self._members = backdrop.scale.scores(members)
-        self._own = _fit(self._members, OWN_SHRINKAGE)
+        self._own = fit(self._members, OWN_SHRINKAGE)
 
     def ratios(self, values: Values) -> Floats:
         """Give the logarithm of the ratio of densities of each row; above 0 it is rather a member's."""
@@ -154,11 +156,12 @@ class Likeness:
 
     def _edge(self) -> float:
         """Give the density above which nearly all members lie, each judged by others than itself."""
-        found = [_fit(kept, OWN_SHRINKAGE).log_density(left) for kept, left in _folds(self._members)]
+        found = [fit(kept, OWN_SHRINKAGE).log_density(left) for kept, left in folds(self._members)]
         return float(np.quantile(np.concatenate(found), EDGE_SHARE))
 
 
-def _folds(values: Floats) -> Iterator[tuple[Floats, Floats]]:
+def folds(values: Floats) -> Iterator[tuple[Floats, Floats]]:
+    """Give, for each part of some rows, all others and the part."""
     fold = np.arange(len(values)) % FOLDS
     for part in range(FOLDS):
         yield values[fold != part], values[fold == part]
@@ -168,6 +171,6 @@ def ratios_by_others(values: Values, backdrop: Backdrop) -> Floats:
     """Give how like the others of its own group each row is, as `Likeness.ratios`: each part is judged by the rest."""
     scores = backdrop.scale.scores(values)
     own = np.zeros(len(scores))
-    for part, (kept, left) in enumerate(_folds(scores)):
-        own[part::FOLDS] = _fit(kept, OWN_SHRINKAGE).log_density(left)
+    for part, (kept, left) in enumerate(folds(scores)):
+        own[part::FOLDS] = fit(kept, OWN_SHRINKAGE).log_density(left)
     return own - backdrop.normal.log_density(scores)

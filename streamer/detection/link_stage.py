@@ -25,7 +25,7 @@ from streamer.detection.links import TEMPLATE
 from streamer.detection.member_table import MemberTable, members_of
 from streamer.detection.plain_reports import active_from
 from streamer.detection.population import POOLED, Population, Reference
-from streamer.detection.profile import BINS, BUCKETS, Feature
+from streamer.detection.profile import BINS, BUCKETS, Feature, Rows
 from streamer.detection.report_parts import partition_of
 from streamer.detection.settings import HOUR_S, DetectionSettings
 from streamer.detection.sightings import Flags
@@ -153,6 +153,7 @@ class LinkStage:
             behaviours=self._behaviours(gathered),
             moves=self._launches.see(gathered, window, ready=reference.ready),
             active=len(gathered.rows),
+            newcomers=self._newcomers(gathered, reference, window),
         )
 
     def _remember(self, gathered: Gathering, wanted: Flags, reference: Reference, window: int) -> None:
@@ -165,10 +166,28 @@ class LinkStage:
 
     def _behaviours(self, gathered: Gathering) -> Behaviours:
         """Pass on how accounts of this partition's shards behave."""
-        rows = gathered.behaviour
-        rows = rows[partition_of(rows["key"], self.settings.link.shards, self.partitions) == self.partition]
+        rows = self._mine(gathered.behaviour)
         places = np.searchsorted(gathered.account_keys, rows["key"])
         return Behaviours([gathered.account_ids[at] for at in places.tolist()], rows.tobytes())
+
+    def _mine(self, rows: Rows) -> Rows:
+        found: Rows = rows[partition_of(rows["key"], self.settings.link.shards, self.partitions) == self.partition]
+        return found
+
+    def _newcomers(self, gathered: Gathering, reference: Reference, window: int) -> WatchedAccounts:
+        """Show those whose behaviour is told and who were first seen of late, whatever they share."""
+        cells = self.settings.cells
+        told = self._mine(gathered.behaviour)
+        since_ms = (window + 1) * self.settings.window.window_ms - cells.new_s * 1000
+        keys = told["key"][told["first_seen_ms"] >= since_ms]
+        if not (cells.enabled and reference.ready and len(keys)):
+            return WatchedAccounts([], b"", [])
+        places = np.searchsorted(gathered.account_keys, keys)
+        rows = gathered.rows.take(places)
+        members = members_of(rows, window, reference.usual_variance(rows), reference.scores(rows))
+        models: dict[tuple[str, ...], int] = {}
+        members["model"] = [models.setdefault(gathered.models[at], len(models)) for at in places.tolist()]
+        return WatchedAccounts([gathered.account_ids[at] for at in places.tolist()], members.tobytes(), list(models))
 
     def _sweep(self, window: int) -> None:
         """Forget accounts that were idle for longer than any group remembers them."""

@@ -107,8 +107,11 @@ class MemberTable:
     def forget(self, before_window: int, kept: Container[int] = frozenset()) -> None:
         """Drop accounts that were last active before a window, but for those to be `kept`."""
         windows = self.rows["window"]
-        for key in [key for key, slot in self._slots.items() if windows[slot] < before_window and key not in kept]:
-            self._free.append(self._slots.pop(key))
+        self.drop([key for key, slot in self._slots.items() if windows[slot] < before_window and key not in kept])
+
+    def drop(self, keys: Iterable[int]) -> None:
+        """Drop accounts that are known."""
+        self._free += [self._slots.pop(key) for key in keys]
 
     def snapshot(self) -> list[Any]:
         """Plain data from which `restore` makes the same table."""

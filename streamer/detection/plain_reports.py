@@ -31,14 +31,13 @@ def report_from(plain: list[Any]) -> LeadReport:
     """Make a report from its plain form."""
     partition, window, leads, hand_offs, watched, bursts, tests, refused, accounts, idle, last, *rest = plain
     # What is early is never held back, and so never here.
-    said, behaves, _early, moves, active = rest
-    ids, rows, models = watched
+    said, behaves, _early, moves, active, newcomers = rest
     return LeadReport(
         partition,
         window,
         [Lead(Link(*link), members, log10_p) for link, members, log10_p in leads],
         [HandOff(*found) for found in hand_offs],
-        WatchedAccounts(ids, rows, [tuple(names) for names in models]),
+        watched_from(watched),
         [Burst(name, key, log10_p, EvidenceItem(*item)) for name, key, log10_p, item in bursts],
         tests,
         tuple(refused),
@@ -49,4 +48,11 @@ def report_from(plain: list[Any]) -> LeadReport:
         Behaviours(*behaves),
         moves=[Moves(*found) for found in moves],
         active=active,
+        newcomers=watched_from(newcomers),
     )
+
+
+def watched_from(plain: list[Any]) -> WatchedAccounts:
+    """Make accounts as they are from their plain form."""
+    ids, rows, models = plain
+    return WatchedAccounts(ids, rows, [tuple(names) for names in models])

@@ -116,16 +116,19 @@ def chunk_leads(report: LeadReport, max_rows: int) -> list[LeadReport]:
     """
     if report.early:
         return [report._replace(early=report.early[at : at + max_rows]) for at in range(0, len(report.early), max_rows)]
-    parts = [LeadReport(report.partition, report.window, watched=part) for part in _watched(report.watched, max_rows)]
+    at, new = LeadReport(report.partition, report.window), report.newcomers
+    parts = [at._replace(watched=part) for part in _watched(report.watched, max_rows)]
+    parts += [at._replace(newcomers=part) for part in _watched(new, max_rows)]
     ids, behaviour = report.behaviours.account_ids, report.behaviours.table()
     for cut in range(0, len(ids), max_rows):
         told = Behaviours(ids[cut : cut + max_rows], behaviour[cut : cut + max_rows].tobytes())
-        parts.append(LeadReport(report.partition, report.window, behaviours=told))
-    parts += [LeadReport(report.partition, report.window, leads=batch) for batch in _batches(report.leads, max_rows)]
-    whole = len(report.watched.account_ids) + len(ids) + sum(map(_rows_of, report.leads))
+        parts.append(at._replace(behaviours=told))
+    parts += [at._replace(leads=batch) for batch in _batches(report.leads, max_rows)]
+    whole = len(report.watched.account_ids) + len(new.account_ids) + len(ids) + sum(map(_rows_of, report.leads))
     if whole <= max_rows:
         return [report]
-    rest = report._replace(leads=[], watched=WatchedAccounts([], b"", []), behaviours=Behaviours([], b""))
+    nobody = WatchedAccounts([], b"", [])
+    rest = report._replace(leads=[], watched=nobody, behaviours=Behaviours([], b""), newcomers=nobody)
     return [*(part._replace(last=False) for part in parts), rest]
 
 

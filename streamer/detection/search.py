@@ -10,8 +10,9 @@ from streamer.detection.bonds import PASSER_SUPPORT
 from streamer.detection.circumstances import Circumstances
 from streamer.detection.cluster import Suspect
 from streamer.detection.clusters import Clusters
+from streamer.detection.crowding import Crowding
 from streamer.detection.evidence import HandOff, Lead
-from streamer.detection.group import enough, judge, typicality
+from streamer.detection.group import CELL, enough, judge, typicality
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.links import BINDING, Link
 from streamer.detection.naming import Naming
@@ -99,7 +100,7 @@ class Search:
         found += [
             Seed(f"{AGAIN}|{cluster.cluster_id}", cluster.held(), (), 0.0, urgent=False)
             for cluster in clusters.by_id.values()
-            if cluster.kind == "cluster" and cluster.strongest().is_alarming
+            if cluster.kind == "cluster" and cluster.strongest().is_alarming and cluster.held()
         ]
         return sorted(found, key=lambda seed: (seed.log10_p, seed.name, sorted(seed.keys)))
 
@@ -133,6 +134,37 @@ class Search:
             return False
         then = sum(self.looked[key].requests for key in seen)
         return sum(grower.requests(seen).values()) <= NEWS_RATIO * then
+
+    def look_at(self, crowds: Iterable[Crowding], grower: Grower, window: int) -> list[Suspect]:
+        """Judge accounts that share nothing but how they behave."""
+        judged = (self._judge_crowd(crowd, grower.gather(crowd.keys), window) for crowd in crowds)
+        return [suspect for suspect in judged if suspect is not None]
+
+    def _judge_crowd(self, crowd: Crowding, union: Union, window: int) -> Suspect | None:
+        others = [crowd.evidence, *self._circumstances.evidence(union, window)]
+        found = judge(union.table, union.passing, (CELL,), self._group, self._opinion.weight, others)
+        if found is None:
+            return None
+        keys = union.table.rows["key"].tolist()
+        fit = zip(keys, typicality(union.table).tolist(), strict=True)
+        candidates = {key: round(score, 4) for key, score in fit if score > 0}
+        if len(candidates) < self._group.min_accounts:
+            return None
+        return Suspect(
+            "cluster",
+            f"{CELL}|{min(keys):016x}",
+            window,
+            candidates,
+            frozenset(),
+            frozenset(keys),
+            frozenset(),
+            (),
+            found.evidence,
+            found.log10_p,
+            is_alarming=found.is_alarming,
+            enough=self._group.min_accounts,
+            by_likeness=True,
+        )
 
     @staticmethod
     def _with_cluster(seed: Seed, clusters: Clusters) -> tuple[frozenset[int], list[Link]]:

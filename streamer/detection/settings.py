@@ -143,6 +143,23 @@ class LikenessSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CellSettings:
+    """Accounts that share nothing: which of those who came within `new_s` behave alike, and as hardly any did before.
+
+    `error_ratio` is how many of a group of them may be what earlier days bring anyway.
+    """
+
+    enabled: bool = True
+    new_s: int = 4 * DAY_S
+    every_s: int = 6 * HOUR_S
+    cells: int = 24
+    looks: int = 4
+    lead_log10_p: float = -1.0
+    error_ratio: float = 0.05
+    max_accounts: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
 class AlertSettings:
     """The false alarms a day that each severity may cost, and the life of an alert."""
 
@@ -194,6 +211,7 @@ class DetectionSettings:
     group: GroupSettings = field(default_factory=GroupSettings)
     calibration: CalibrationSettings = field(default_factory=CalibrationSettings)
     likeness: LikenessSettings = field(default_factory=LikenessSettings)
+    cells: CellSettings = field(default_factory=CellSettings)
     alert: AlertSettings = field(default_factory=AlertSettings)
     limit: LimitSettings = field(default_factory=LimitSettings)
 

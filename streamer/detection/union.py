@@ -95,6 +95,10 @@ class Grower:
         rows = self._members.of(keys)
         return dict(zip(rows["key"].tolist(), rows["requests_24h"].tolist(), strict=True))
 
+    def gather(self, keys: Iterable[int]) -> Union:
+        """Take accounts as they are, without any tie."""
+        return self._union(self._traces.add(NOBODY, self._traces.fresh(keys), frozenset()), {}, 0)
+
     def keep(self, union: Union, keys: Keys) -> Union:
         """Give what some accounts of a union are without the others: ties, hand-offs and all."""
         used = {link.key: link for link in union.links}

@@ -171,5 +171,6 @@ def test_what_cannot_be_switched_off_is_said() -> None:
     ((key, off),) = without("payment", ())  # beside what is off anyway
     assert (key, json.loads(off)) == ("link.disabled_kinds", [*LinkSettings().disabled_kinds, "payment"])
     assert without("family:evenness", (("a", "1"),)) == (("a", "1"), ("group.disabled_families", '["evenness"]'))
+    assert without("cells", (("a", "1"),)) == (("a", "1"), ("cells.enabled", "false"))
     assert "no such key" in (unavailable((("group.no_such_key", "1"),)) or "")
     assert unavailable((("group.min_accounts", "9"),)) is None

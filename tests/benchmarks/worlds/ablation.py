@@ -12,13 +12,15 @@ from tests.benchmarks.worlds.running import Outcome, configuration
 
 Settings = tuple[tuple[str, str], ...]
 OFF = LinkSettings().disabled_kinds
+CELLS = "cells"
 KEYS = {"family": "group.disabled_families", "link": "link.disabled_kinds"}
 
 
 def switches(found: Sequence[Outcome]) -> list[str]:
-    """Every family that had a part in these outcomes, and every kind of link that is not off anyway."""
+    """Every family that had a part in these outcomes, every kind of link that is not off anyway, and cells."""
     families = {family.family for each in found for family in each.evaluation.families}
-    return [f"family:{name}" for name in sorted(families)] + [f"link:{kind}" for kind in KINDS if kind not in OFF]
+    links = [f"link:{kind}" for kind in KINDS if kind not in OFF]
+    return [*(f"family:{name}" for name in sorted(families)), *links, CELLS]
 
 
 def full_name(name: str) -> str:
@@ -27,13 +29,15 @@ def full_name(name: str) -> str:
     >>> full_name("payment"), full_name("evenness"), full_name("family:template")
     ('link:payment', 'family:evenness', 'family:template')
     """
-    if ":" in name:
+    if ":" in name or name == CELLS:
         return name
     return f"link:{name}" if name in KINDS else f"family:{name}"
 
 
 def without(name: str, settings: Settings) -> Settings:
     """The settings with one family or kind of link switched off."""
+    if name == CELLS:
+        return (*settings, ("cells.enabled", "false"))
     what, _, value = full_name(name).partition(":")
     off = [*OFF, value] if what == "link" else [value]
     return (*settings, (KEYS[what], json.dumps(off)))
