@@ -60,6 +60,20 @@ class ClusterStage:
         self._claims = Claims(settings, self.clusters)
         self._early = EarlyAlarms(settings, self.clusters, self._claims, self.alerts, self._book)
         self._said: list[Saying] = []
+        self._parts: dict[str, Any] = {
+            "book": self._book,
+            "members": self._members,
+            "rate": self._rate,
+            "owned": self._hand_offs,
+            "behaviour": self._behaviour,
+            "opinion": self._opinion,
+            "newcomers": self._newcomers,
+            "circumstances": self._circumstances,
+            "clusters": self.clusters,
+            "limits": self.limits,
+            "alerts": self.alerts,
+            "early": self._early,
+        }
         self._window_ms = settings.window.window_ms
 
     @property
@@ -214,22 +228,11 @@ class ClusterStage:
         return {
             "format": FORMAT,
             "barrier": self._barrier.snapshot(),
-            "book": self._book.snapshot(),
-            "members": self._members.snapshot(),
-            "rate": self._rate.snapshot(),
-            "owned": self._hand_offs.snapshot(),
-            "behaviour": self._behaviour.snapshot(),
-            **self._claims.snapshot(),
-            "opinion": self._opinion.snapshot(),
             "said": [list(saying) for saying in self._said],
-            "newcomers": self._newcomers.snapshot(),
-            "circumstances": self._circumstances.snapshot(),
             "looked": sorted((key, *look) for key, look in self._search.looked.items()),
-            "clusters": self.clusters.snapshot(),
-            "limits": self.limits.snapshot(),
             "swept": self._accounts.swept,
-            "alerts": self.alerts.snapshot(),
-            "early": self._early.snapshot(),
+            **self._claims.snapshot(),
+            **{name: part.snapshot() for name, part in self._parts.items()},
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -238,19 +241,9 @@ class ClusterStage:
             message = f"cluster stage snapshot of format {state['format']}, expected {FORMAT}"
             raise ValueError(message)
         self._barrier.restore(state["barrier"], report_from)
-        self._book.restore(state["book"])
-        self._members.restore(state["members"])
-        self._rate.restore(state["rate"])
-        self._hand_offs.restore(state["owned"])
-        self._behaviour.restore(state["behaviour"])
-        self._claims.restore(state)
-        self._opinion.restore(state["opinion"])
         self._said = [Saying(*saying) for saying in state["said"]]
-        self._newcomers.restore(state["newcomers"])
-        self._circumstances.restore(state["circumstances"])
         self._search.looked = {key: Look(*look) for key, *look in state["looked"]}
-        self.clusters.restore(state["clusters"])
-        self.limits.restore(state["limits"])
-        self.alerts.restore(state["alerts"])
         self._accounts.swept = state["swept"]
-        self._early.restore(state.get("early", []))
+        self._claims.restore(state)
+        for name, part in self._parts.items():
+            part.restore(state[name])

@@ -152,16 +152,6 @@ def test_a_restored_stage_goes_on_where_it_was() -> None:
     assert [alert.accounts[0] for alert in alerts(said[0][2])] == ["loud", "next"]
 
 
-def test_a_state_that_does_not_know_of_it_is_read() -> None:
-    one = Timeline()
-    one.stage.observe(closed(900)._replace(partition=0))
-    state = one.stage.snapshot()
-    del state["early"]
-    again = ClusterStage(SETTINGS, 1)
-    again.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(state)))
-    assert again.advance() == one.stage.advance()
-
-
 def test_what_is_dismissed_before_its_window_closes_ends_after_it_began() -> None:
     one = begun()
     alert = only(say(one, early(200)))
