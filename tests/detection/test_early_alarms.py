@@ -7,7 +7,6 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from streamer.detection.cluster_stage import ClusterStage
 from streamer.detection.evidence import Burst, EarlyBurst, EvidenceItem, LeadReport, Saying
 from streamer.detection.limits import EARLY_ROOM
 from streamer.detection.records import Alert, Decision, Limit, LimitLifted
