@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -129,6 +129,10 @@ class BehaviourTable:
         """Give how accounts that are known behave."""
         found: Values = self._rows["values"][[self._slots[key] for key in keys]]
         return found
+
+    def tells_what(self, keys: Collection[int]) -> bool:
+        """Whether it is known of most of some accounts what they ask for."""
+        return 2 * int(np.isnan(self.of(list(keys))[:, 0]).sum()) <= len(keys)
 
     def totals(self, key: int) -> tuple[int, int, int] | None:
         """Give when an account was first seen, and its requests and output tokens; None if it is not known any more."""

@@ -24,10 +24,15 @@ STRONGEST_LOG10_P = -3.0
 
 
 class Crowding(NamedTuple):
-    """Accounts that behave alike, and how improbable so many are."""
+    """Accounts that behave alike, and how improbable so many are.
+
+    `is_told` if it is known of most what they ask for: by times and lengths alone, robots that one event starts are as
+    alike as what one hand drives.
+    """
 
     keys: frozenset[int]
     evidence: EvidenceItem
+    is_told: bool
 
 
 class Newcomers:
@@ -86,7 +91,8 @@ class Newcomers:
             if len(steady) < self._least or self._naming.kin_of(steady, window) is not None:
                 continue
             self._show(sorted(steady))
-            found.append(Crowding(steady, self._evidence(len(keys), crowd.seen, crowd.usual, crowd.log10_p)))
+            evidence = self._evidence(len(keys), crowd.seen, crowd.usual, crowd.log10_p)
+            found.append(Crowding(steady, evidence, self._table.tells_what(steady)))
         self._seen = [(at, seen) for at, seen in self._seen if at > window - self._day] + [
             (window, now) for now in alike
         ]

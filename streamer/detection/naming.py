@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import accumulate, chain
 
-import numpy as np
-
 from streamer.detection.behaviour import OF_PROGRAMS
 from streamer.detection.behaviour_table import BehaviourTable
 from streamer.detection.cluster import Cluster, ClusterAccount
@@ -66,12 +64,11 @@ class Naming:
         if backdrop is None or len(held) < self._settings.min_known:
             return []
         # By times and lengths alone too many are alike: what they ask for must be known.
-        told = self._table.of(held)
-        if 2 * int(np.isnan(told[:, 0]).sum()) > len(held):
+        if not self._table.tells_what(held):
             return []
         keys = [key for key in self._table.lately(window - self._day) if key not in self._clusters.of_account]
         keys = [key for key in keys if self._table.requests(key) >= self._settings.min_requests]
-        model = Likeness(told, backdrop)
+        model = Likeness(self._table.of(held), backdrop)
         found = model.alike(self._table.of(keys), len(cluster.accounts), self._settings, self._clusters.of_account)
         return [keys[at] for at in found]
 

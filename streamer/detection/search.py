@@ -161,7 +161,7 @@ class Search:
             (),
             found.evidence,
             found.log10_p,
-            is_alarming=found.is_alarming,
+            is_alarming=found.is_alarming and crowd.is_told,
             enough=self._group.min_accounts,
             by_likeness=True,
         )

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from streamer.detection.account_book import CAPABILITIES
 from streamer.detection.cluster import Suspect
 from streamer.detection.cluster_stage import ClusterStage
 from streamer.detection.clusters import Clusters
@@ -62,13 +63,16 @@ class Timeline:
         self.stage.observe(report)
         return self.stage.advance()
 
-    def pass_day(self, *, even: bool = True, count: int = 60) -> list[Decision]:
+    def pass_day(self, *, even: bool = True, count: int = 60, says_what: bool = True) -> list[Decision]:
         """Let accounts that one program drives come among as many honest ones, and ask on for a day."""
         decisions: list[Decision] = []
+        values = driven(count, 1)
+        if not says_what:
+            values[:, :CAPABILITIES] = np.nan
         for look in range(4):
             window = CAME + look * LOOK
             decisions += self.say(told(named("new", 150), honest(150, 90), window - 1, even=False))
-            decisions += self.say(told(named("bot", count), driven(count, 1), window, even=even))
+            decisions += self.say(told(named("bot", count), values, window, even=even))
         return decisions
 
 
@@ -102,6 +106,12 @@ def test_without_cells_nobody_says_so(settings: DetectionSettings) -> None:
 
 def test_people_who_come_for_one_event_are_for_the_record_at_most() -> None:
     assert not loud(Timeline().pass_day(even=False))
+
+
+def test_of_whom_it_is_not_known_what_they_ask_for_there_is_a_record_at_most() -> None:
+    decisions = Timeline().pass_day(says_what=False)
+    assert any(isinstance(one, Alert) and one.evidence[0].family == "evenness" for one in decisions)
+    assert not loud(decisions)
 
 
 def test_no_more_newcomers_are_held_than_there_is_room_for() -> None:
