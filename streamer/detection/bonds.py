@@ -23,6 +23,7 @@ class Bonds:
         self._settings = settings
         self._book = book
         self._traces = traces
+        self._asked: tuple[Keys, Keys] = (frozenset(), frozenset())
 
     def support(self, keys: Keys, used: Iterable[int]) -> dict[int, int]:
         """Count what holds each account in the union: its cards and devices, and the kinds of other ties it has.
@@ -39,7 +40,7 @@ class Bonds:
             elif self._holds(tie.keys & keys, keys):
                 holding[value] |= tie.keys
         support = Counter(chain.from_iterable(held & keys for held in holding.values()))
-        for key in self._book.passers(keys):
+        for key in self._passers(keys):
             support[key] = support.get(key, 0) + PASSER_SUPPORT
         return support
 
@@ -68,7 +69,7 @@ class Bonds:
 
     def held(self, keys: Keys, used: Iterable[int]) -> Keys:
         """Give the accounts that would be in the union without prompts that are alike."""
-        found = set(self._book.passers(keys))
+        found = set(self._passers(keys))
         for link in used:
             tie = self._book.ties[link]
             together = tie.keys & keys
@@ -85,6 +86,12 @@ class Bonds:
                 found += pairwise(on_it)
         return found
 
+    def _passers(self, keys: Keys) -> Keys:
+        """Give who of a union passed requests on; asked for again for each of its ties."""
+        if self._asked[0] is not keys:
+            self._asked = keys, frozenset(self._book.passers(keys))
+        return self._asked[1]
+
     def _shows_control(self, together: Keys, keys: Keys) -> bool:
         """Whether enough accounts for a group are used evenly, or a good part of them passed requests on.
 
@@ -92,7 +99,7 @@ class Bonds:
         """
         if len(together) < self._settings.min_accounts:
             return False
-        passers = len(together.intersection(self._book.passers(keys)))
+        passers = len(together & self._passers(keys))
         if passers >= MIN_PASSERS_RATIO * len(together):
             return True
         least_log10_p = self._settings.control_log10_p
@@ -103,6 +110,6 @@ class Bonds:
 
     def _holds(self, together: Keys, keys: Keys) -> bool:
         """Whether what a few share holds them in the union, and not only to one another, as it does a family."""
-        passers = self._book.passers(keys)
+        passers = self._passers(keys)
         few = len(together) < self._settings.min_accounts
         return not (few and passers and together.isdisjoint(passers))
