@@ -24,9 +24,9 @@ LARGEST_WRITE = 1 << 15
 INTERRUPTED = 130
 
 
-def interrupted(chance: random.Random, directory: Path, longest_s: float) -> str:
-    """One replay that gets input in small pieces until it gets Ctrl-C; how it ended."""
-    with subprocess.Popen(
+def replay_of_a_pipe(directory: Path) -> subprocess.Popen[str]:
+    """Start a replay of what is written to its standard input."""
+    return subprocess.Popen(
         [PROGRAM, "replay", "-", "--out", "out"],
         cwd=directory,
         env=clean_environment(),
@@ -34,7 +34,12 @@ def interrupted(chance: random.Random, directory: Path, longest_s: float) -> str
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    ) as process:
+    )
+
+
+def interrupted(chance: random.Random, directory: Path, longest_s: float) -> str:
+    """One replay that gets input in small pieces until it gets Ctrl-C; how it ended."""
+    with replay_of_a_pipe(directory) as process:
         assert process.stdin is not None
         pipe = process.stdin.fileno()
         os.set_blocking(pipe, False)

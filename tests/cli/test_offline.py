@@ -17,6 +17,7 @@ from typing import IO
 import pytest
 
 from tests.cli.conftest import PROGRAM, Run, clean_environment
+from tests.cli.interrupting import replay_of_a_pipe
 
 EVENT = {"event_id": "e1", "timestamp": "2026-03-02T00:00:00Z", "account_id": "a", "model": "m"}
 SCENARIO = """
@@ -232,15 +233,7 @@ def test_ctrl_c_together_with_a_little_input_is_not_lost(tmp_path: Path) -> None
 
 @contextmanager
 def replaying_a_pipe(directory: Path) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        [PROGRAM, "replay", "-", "--out", "out"],
-        cwd=directory,
-        env=clean_environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with replay_of_a_pipe(directory) as process:
         # More than a pipe holds: once it is written, the program is reading.
         rest = "\n".join(event(number) for number in range(20_000)).encode()
         while rest:
