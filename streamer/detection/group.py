@@ -23,6 +23,9 @@ from streamer.detection.settings import GroupSettings
 MIN_FAMILIES = 2
 PASSING = frozenset(("hand_off", "failover"))
 ONCE = 1
+# People change over to a second account soon, if not as a program does: how many hand-offs there are and how quick they are
+# count beside each other only where both are as improbable.
+BOTH_LOG10_P = -2.0
 # What forms a group in which nobody shares anything: behaviour.
 CELL = "cell"
 NOTHING: frozenset[str] = frozenset()
@@ -70,13 +73,13 @@ def _is_control(item: EvidenceItem, passing: Passing, link_kinds: Collection[str
     return item.family == "evenness" and item.log10_p <= settings.control_log10_p
 
 
-def _speaks_too(other: EvidenceItem, item: EvidenceItem, settings: GroupSettings) -> bool:
+def _speaks_too(other: EvidenceItem, item: EvidenceItem) -> bool:
     """Whether an item says more than follows from a trace of control; that trace itself does.
 
     Who is refused at one account is soon at another, if it is a person's; only a program is much quicker than that.
     """
     if {other.family, item.family} == PASSING:
-        return other.log10_p <= settings.hand_off_log10_p
+        return other.log10_p <= BOTH_LOG10_P
     return other.family not in FOLLOWS_FROM.get(item.family, frozenset())
 
 
@@ -115,7 +118,7 @@ def judge(
     clear = [item for item in speaking if item.log10_p <= settings.family_log10_p]
     alarming = any(
         _is_control(item, passing, link_kinds, settings)
-        and sum(_speaks_too(other, item, settings) for other in clear) >= MIN_FAMILIES
+        and sum(_speaks_too(other, item) for other in clear) >= MIN_FAMILIES
         for item in clear
     )
     return Judgement(speaking, _combined(tested, weight), alarming and not is_office(table, settings))
