@@ -23,8 +23,8 @@ from streamer.detection.settings import GroupSettings
 MIN_FAMILIES = 2
 PASSING = frozenset(("hand_off", "failover"))
 ONCE = 1
-# People change over to a second account soon, if not as a program does: how many hand-offs there are and how quick they are
-# count beside each other only where both are as improbable.
+# People change over to a second account soon, if not as a program does: how many hand-offs there are and how quick they
+# are count beside each other only where both are as improbable.
 BOTH_LOG10_P = -2.0
 # What forms a group in which nobody shares anything: behaviour.
 CELL = "cell"
