@@ -9,7 +9,7 @@ from typing import Any
 from streamer.detection.account_book import AccountBook
 from streamer.detection.account_learning import Segments
 from streamer.detection.early_counts import EarlyCounts
-from streamer.detection.event_clock import EventClock
+from streamer.detection.event_clock import NEVER_MS, EventClock
 from streamer.detection.evidence import WindowReport
 from streamer.detection.open_window import OpenWindow, Roll
 from streamer.detection.recent import Recent, event_keys
@@ -17,7 +17,6 @@ from streamer.detection.request import Request
 from streamer.detection.settings import DetectionSettings
 from streamer.detection.telling import Telling
 
-NEVER_MS = 1 << 62
 FORMAT = 4
 # Beyond so many identities a new window begins a new roll; the old one goes with the last window that has it.
 MAX_ROLL = 16_384
@@ -40,17 +39,24 @@ class AccountStage:
 
     `observe` may be called in any order within the lateness bound and gives the same reports (but for when early counts
     are told); a request seen twice counts once. With `track_changes`, `take_changed` gives the packed accounts that
-    changed since it was last asked.
+    changed since it was last asked. Times beyond `present_ms` are hard to believe: see `EventClock`.
     """
 
-    def __init__(self, settings: DetectionSettings, partition: int = 0, *, track_changes: bool = False) -> None:
+    def __init__(
+        self,
+        settings: DetectionSettings,
+        partition: int = 0,
+        *,
+        track_changes: bool = False,
+        present_ms: int = NEVER_MS,
+    ) -> None:
         self.settings = settings
         self.partition = partition
         self.counts = OutcomeCounts()
         self.closed_through = -1
         self.first_ms = NEVER_MS
         self._window_ms = settings.window.window_ms
-        self._clock = EventClock(settings.window.lateness_s * 1000)
+        self._clock = EventClock(settings.window.lateness_s * 1000, present_ms)
         self._open: dict[int, OpenWindow] = {}
         self._recent = Recent()
         self._book = AccountBook(settings.account, track_changes=track_changes)

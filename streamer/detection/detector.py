@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from streamer.detection.account_stage import AccountStage, OutcomeCounts
 from streamer.detection.cluster_stage import ClusterStage
+from streamer.detection.event_clock import NEVER_MS
 from streamer.detection.evidence import WindowReport
 from streamer.detection.link_stage import LinkStage
 from streamer.detection.records import Decision
@@ -14,10 +15,13 @@ from streamer.detection.settings import DetectionSettings
 
 
 class Detector:
-    """Requests in, decisions out; `advance` after a batch, `finish` when the input has ended."""
+    """Requests in, decisions out; `advance` after a batch, `finish` when the input has ended.
 
-    def __init__(self, settings: DetectionSettings) -> None:
-        self.accounts = AccountStage(settings)
+    Times beyond `present_ms` are hard to believe: see `EventClock`.
+    """
+
+    def __init__(self, settings: DetectionSettings, present_ms: int = NEVER_MS) -> None:
+        self.accounts = AccountStage(settings, present_ms=present_ms)
         self.links = LinkStage(settings, sources=1)
         self.clusters = ClusterStage(settings, sources=1)
         self.observe = self.accounts.observe

@@ -37,7 +37,8 @@ class EventClock:
     further ahead than the lateness bound is held, until `CONFIRMATIONS` different requests in a row are ahead. Where
     that is by more than `SHORT_GAP_MS`, they must be of as many accounts, or of all there are. Then those are believed
     that are not far beyond the middle. The first requests of a stream are held likewise, with nothing to measure them
-    against.
+    against. What lies beyond `present_ms`, when somebody looks, takes `LONG_RUN` in a row, of however many accounts,
+    as long as the stream itself has not come so far.
     """
 
     __slots__ = (
@@ -52,11 +53,13 @@ class EventClock:
         "horizon_ms",
         "lateness_ms",
         "newest_ms",
+        "present_ms",
         "ripe_ms",
     )
 
-    def __init__(self, lateness_ms: int) -> None:
+    def __init__(self, lateness_ms: int, present_ms: int = NEVER_MS) -> None:
         self.lateness_ms = lateness_ms
+        self.present_ms = present_ms
         self.newest_ms: int | None = None
         self.floor_ms = 0
         self.horizon_ms = -1
@@ -158,9 +161,20 @@ class EventClock:
         if len(self._near) >= CONFIRMATIONS:
             return median_low(self._near)
         enough = BEGINNERS if self.newest_ms is None else self._enough
-        if self._ahead_run >= LONG_RUN or (self._ahead_run >= CONFIRMATIONS and len(self._firsts) >= enough):
-            return median_low(self._firsts.values())
-        return None
+        credible = self._credible(self._firsts.values())
+        if self._ahead_run >= LONG_RUN:
+            return median_low(credible)
+        if self._ahead_run < CONFIRMATIONS or len(credible) < enough or self._is_too_far(min(credible)):
+            return None
+        return median_low(credible)
+
+    def _credible(self, times_ms: Iterable[int]) -> list[int]:
+        """Give those that do not lie beyond the present, if there are any: else all."""
+        every = list(times_ms)
+        return [time_ms for time_ms in every if not self._is_too_far(time_ms)] or every
+
+    def _is_too_far(self, time_ms: int) -> bool:
+        return time_ms > self.present_ms and (self.newest_ms is None or self.newest_ms <= self.present_ms)
 
     def ripe(self) -> list[RequestRecord]:
         """Give the held requests that the clock has caught up with; to be asked for while `ripe_ms` is in reach."""
@@ -181,7 +195,8 @@ class EventClock:
         """
         if not self._held:
             return [], 0
-        newest_ms = max(r.timestamp_ms for r in self._held) if self.newest_ms is None else self.newest_ms
+        told_ms = self._credible(record.timestamp_ms for record in self._held)
+        newest_ms = max(told_ms) if self.newest_ms is None else self.newest_ms
         held, believed = len(self._held), self._believed(newest_ms + DAY_MS)
         self._held, self._undenied = self._held[self._undenied :], 0
         for record in sorted(self._held, key=_by_time):

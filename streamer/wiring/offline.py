@@ -38,7 +38,7 @@ def replay(
     with reading(config, files, input_format=input_format, key=key, on_bytes=on_bytes) as batches:
         try:
             with on_one_core(), FileSink(out) as sink:
-                run = Replay(Detector(config.detection), sink, time.perf_counter)
+                run = Replay(Detector(config.detection, wall_clock_ms()), sink, time.perf_counter)
                 summary = run.run(under_pseudonyms(batches, key)).as_record()
                 sink.write_summary(summary)
         except OSError as error:

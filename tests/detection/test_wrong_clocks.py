@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given
 from hypothesis import settings as trials
 from hypothesis import strategies as st
 
 from streamer.detection.account_stage import AccountStage
-from streamer.detection.event_clock import CONFIRMATIONS
+from streamer.detection.event_clock import CONFIRMATIONS, LONG_RUN, NEVER_MS
 from streamer.detection.evidence import WindowReport
 from streamer.detection.request import RequestRecord
 from tests.detection.handmade import DAY_MS, HOUR_MS, MINUTE_MS, at, default_settings, said
@@ -49,8 +50,10 @@ def mixed(requests: list[RequestRecord], runs: list[Wrong]) -> list[RequestRecor
     return found
 
 
-def looked_at(requests: list[RequestRecord], batch: int = 1) -> tuple[AccountStage, list[WindowReport]]:
-    stage = AccountStage(SETTINGS)
+def looked_at(
+    requests: list[RequestRecord], batch: int = 1, present_ms: int = NEVER_MS
+) -> tuple[AccountStage, list[WindowReport]]:
+    stage = AccountStage(SETTINGS, present_ms=present_ms)
     reports = []
     for start in range(0, len(requests), batch):
         stage.observe_all(requests[start : start + batch])
@@ -122,3 +125,20 @@ def test_a_weekend_after_which_only_some_come_back_costs_nothing() -> None:
     monday = [at(3 * DAY_MS + number * HOUR_MS, f"a{number % 2}") for number in range(30)]
     stage, _ = looked_at([*friday, *monday])
     assert (stage.counts.used, stage.counts.ahead) == (70, 0)
+
+
+@pytest.mark.parametrize("place", [0, 300])
+@pytest.mark.parametrize("count, believed", [(8, False), (40, False), (LONG_RUN, True)])
+def test_what_lies_beyond_the_present_takes_many_requests_in_a_row(count: int, place: int, believed: bool) -> None:  # noqa: FBT001
+    requests = right([MINUTE_MS] * 600, 20)
+    ahead = [at(70 * YEAR_MS + number, f"b{number}", f"b{number}") for number in range(count)]
+    stage, _ = looked_at([*requests[:place], *ahead, *requests[place:]], present_ms=at(YEAR_MS, "a").timestamp_ms)
+    assert (stage.counts.ahead == count, stage.counts.late > 0) == (not believed, believed)
+    assert stage.counts.used == len(requests) or believed
+
+
+def test_a_stream_that_lies_beyond_the_present_is_believed_as_any_other() -> None:
+    requests = right([MINUTE_MS] * 2 * LONG_RUN + [DAY_MS] + [MINUTE_MS] * 100, 20)
+    stage, reports = looked_at(requests, present_ms=1)
+    assert (stage.counts.used, stage.counts.late, stage.counts.ahead) == (len(requests), 0, 0)
+    assert said(reports) == said(looked_at(requests)[1])
