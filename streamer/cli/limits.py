@@ -44,11 +44,13 @@ def serve(config: options.Config = None) -> None:
 
 def show(config: options.Config = None, json: options.Json = False) -> None:
     """Show the limits in force."""
-    rows, refused = wiring.limits_list(wiring.load(config))
+    rows, refused, stopped_since = wiring.limits_list(wiring.load(config))
     if json:
         output.table(rows, as_json=True)
     else:
         typer.echo(_lines([_short(row) for row in rows]) if rows else "no limit is in force")
+    if stopped_since is not None:
+        output.warning(f"all limits are switched off since {stopped_since}; `streamer limits start` switches them on")
     if refused:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(refused.items()))
         output.warning(f"limits proposed and, by this configuration, not in force: {reasons}")

@@ -16,6 +16,11 @@ class Switch:
         """Whether it is on now."""
         return bool(self._turned) and self._turned[-1][1]
 
+    @property
+    def stopped_ms(self) -> int | None:
+        """Since when it is on; None while it is off."""
+        return self._turned[-1][0] if self.stopped else None
+
     def turn(self, *, stop: bool, at_ms: int) -> None:
         """Turn it on or off; a clock that went back since the last turn does not change their order."""
         if stop == self.stopped:

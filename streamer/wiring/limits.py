@@ -103,16 +103,22 @@ def limits_problems(config: StreamerConfig) -> list[StreamerError]:
     return list(run_loop(work())["found"])
 
 
-def limits_list(config: StreamerConfig) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """The limits in force, as the topics and the policy have it; and how many are not, by reason."""
+def limits_list(config: StreamerConfig) -> tuple[list[dict[str, Any]], dict[str, int], str | None]:
+    """The limits in force, as topics and policy have it; how many are not, by reason; since when all are switched off."""
     from streamer.limits.commands import row, why_not
+    from streamer.sinks.encode import rfc3339
 
     async def found(desk: LimitDesk) -> dict[str, Any]:
         gate = await desk.gate()
-        return {"rows": [row(standing) for _, standing in sorted(gate.standings.items())], "not": why_not(gate)}
+        stopped_ms = gate.switch.stopped_ms
+        return {
+            "rows": [row(standing) for _, standing in sorted(gate.standings.items())],
+            "not": why_not(gate),
+            "stopped": None if stopped_ms is None else rfc3339(stopped_ms),
+        }
 
     done = _at_desk(config, found)
-    return done["rows"], done["not"]
+    return done["rows"], done["not"], done["stopped"]
 
 
 def limits_lift(

@@ -119,6 +119,9 @@ def test_a_person_frees_one_account_all_of_an_alert_or_everybody(
         for url in (stand.url, twin):
             until(partial(passes, stand, url, "stopped"), "all pass")
         assert stand.metrics()["streamer_limits_stopped"] == 1
+        shown = subprocess.run(stand.command("list"), capture_output=True, text=True, check=True)
+        assert shown.stdout == "no limit is in force\n"
+        assert "all limits are switched off since 20" in shown.stderr
         stand.send(limit("b"))  # a renewal while stopped
         stand.call("start")
         until(lambda: redis.holds("a", "c"), "what was renewed meanwhile stays free")
