@@ -104,7 +104,7 @@ def limits_problems(config: StreamerConfig) -> list[StreamerError]:
 
 
 def limits_list(config: StreamerConfig) -> tuple[list[dict[str, Any]], dict[str, int], str | None]:
-    """The limits in force, as topics and policy have it; how many are not, by reason; since when all are switched off."""
+    """The limits in force, as topics and policy have it; how many are not, by reason; since when all are off."""
     from streamer.limits.commands import row, why_not
     from streamer.sinks.encode import rfc3339
 
