@@ -39,7 +39,7 @@ def simulate(
     scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario's name, or a YAML file.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where the events go: .jsonl, .gz or .zst.")],
     truth: Annotated[Path, typer.Option("--truth", "-t", metavar="FILE", help="Where it says who is who.")],
-    seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="The same seed makes the same world.")] = 1,
+    seed: options.Seed = 1,
     recent: Annotated[
         bool, typer.Option("--recent", help="Let it end within the last 24 hours, whenever the scenario begins.")
     ] = False,
