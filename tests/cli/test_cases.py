@@ -9,7 +9,10 @@ import msgspec
 import pytest
 import stix2
 
+from streamer.cases.explanation import explain
+from streamer.cases.files import read_cases
 from streamer.cases.records import MemberRecord
+from streamer.cli.next_steps import after_explanation
 from tests.cases.made_up import ALERT_ID, CLUSTER_ID, alert, evidence, limit
 from tests.cli.conftest import Run
 
@@ -39,6 +42,23 @@ def test_why_this_account(run: Run) -> None:
     as_json = run("explain", CLUSTER_ID, "--from", "results", "--json")
     (case,) = json.loads(as_json.stdout)["cases"]
     assert (case["alert"]["alert_id"], case["members"]) == (ALERT_ID, 4)
+
+
+@pytest.mark.usefixtures("results")
+def test_an_explanation_ends_with_what_to_do(run: Run) -> None:
+    done = run("explain", "acct_1", "--from", "results")
+    runbook, hand_on, confirm, dismiss, limits = done.stdout.splitlines()[-5:]
+    assert runbook.split() == ["read", "deploy/runbooks/campaign.md"]
+    assert f"streamer export {ALERT_ID} --format csv --from results" in hand_on
+    assert f"streamer feedback {ALERT_ID} --confirm --from results" in confirm
+    assert "--dismiss --reason TEXT --from results" in dismiss
+    assert "results/limits.jsonl" in limits
+
+
+def test_of_a_running_system_limits_can_be_lifted(results: Path) -> None:
+    found = explain(read_cases(results), CLUSTER_ID)
+    told = list(after_explanation(found, None, Path("my own.yaml")))
+    assert told[-1].endswith(f"streamer limits lift --alert {ALERT_ID} --config 'my own.yaml'")
 
 
 @pytest.mark.usefixtures("results")
