@@ -9,6 +9,7 @@ import typer
 
 from streamer import wiring
 from streamer.cli import options, output
+from streamer.cli.next_steps import after_replay
 from streamer.cli.progress import bar
 
 
@@ -33,6 +34,8 @@ def replay(
     for doubt in doubts:
         output.warning(f"{out}: {doubt}")
     output.record(summary, as_json=json, title=f"{out}: what the replay did")
+    if not json and summary["alerts"]:
+        output.lines(after_replay(wiring.alerts(out), out))
 
 
 def simulate(

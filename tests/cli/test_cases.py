@@ -9,10 +9,12 @@ import msgspec
 import pytest
 import stix2
 
+from streamer import wiring
 from streamer.cases.explanation import explain
-from streamer.cases.files import read_cases
+from streamer.cases.files import read_alerts, read_cases
 from streamer.cases.records import MemberRecord
-from streamer.cli.next_steps import after_explanation
+from streamer.cli import offline
+from streamer.cli.next_steps import after_explanation, after_replay
 from tests.cases.made_up import ALERT_ID, CLUSTER_ID, alert, evidence, limit
 from tests.cli.conftest import Run
 
@@ -59,6 +61,32 @@ def test_of_a_running_system_limits_can_be_lifted(results: Path) -> None:
     found = explain(read_cases(results), CLUSTER_ID)
     told = list(after_explanation(found, None, Path("my own.yaml")))
     assert told[-1].endswith(f"streamer limits lift --alert {ALERT_ID} --config 'my own.yaml'")
+
+
+def test_a_replay_ends_with_the_alerts_that_fire_the_most_severe_first(tmp_path: Path) -> None:
+    said = [alert(f"a-{number}", severity="info", summary=f"no. {number}") for number in range(12)]
+    said += [alert("a-page"), alert("a-over"), alert("a-over", revision=2, status="resolved")]
+    (tmp_path / "alerts.jsonl").write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in said))
+    told = list(after_replay(read_alerts(tmp_path), Path("out")))
+    assert len(told) == 10 + 3
+    assert told[0].startswith("critical  a-page  60 accounts that share")
+    assert told[1] == "info      a-0  no. 0"
+    assert told[-3:] == [
+        "and 3 more that fire, in out/alerts.jsonl",
+        "1 alert resolved, in out/alerts.jsonl",
+        "why: streamer explain a-page --from out",
+    ]
+
+
+def test_a_replay_names_its_alerts_to_people_only(
+    results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(wiring, "replay", lambda *_, **__: {"alerts": 1})
+    events = results / "members.jsonl"
+    offline.replay([events], results, progress=False)
+    assert capsys.readouterr().out.endswith(f"why: streamer explain {ALERT_ID} --from {results}\n")
+    offline.replay([events], results, json=True, progress=False)
+    assert json.loads(capsys.readouterr().out) == {"alerts": 1}
 
 
 @pytest.mark.usefixtures("results")
