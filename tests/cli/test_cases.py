@@ -124,8 +124,8 @@ def test_what_a_person_says_is_written_down(run: Run, results: Path) -> None:
 @pytest.mark.parametrize(
     "arguments,code,said",
     [
-        (["explain", "nobody", "--from", "results"], 1, "nobody: no alert, cluster or account of that name; 1 alerts"),
-        (["export", "nobody", "--format", "csv", "--from", "results"], 1, "nobody: no alert, cluster or account"),
+        (["explain", "nobody", "--from", "results"], 1, "nobody: no alert names it; 1 alert is known; "),
+        (["export", "nobody", "--format", "csv", "--from", "results"], 1, "nobody: no alert names it"),
         (["feedback", "acct_1", "--confirm", "--from", "results"], 1, "acct_1: no alert of that name"),
         (["explain", "acct_1", "--from", "nowhere"], 2, "nowhere/alerts.jsonl: no such file; name a directory"),
         (["export", "acct_1", "--from", "results"], 2, "streamer export: missing option '--format'"),
