@@ -12,6 +12,7 @@ from streamer.cases.bonds import Bonds, bonds_of
 from streamer.cases.case import Case, LimitState
 from streamer.cases.records import MemberRecord
 from streamer.cases.store import CaseStore
+from streamer.cases.wording import counted
 from streamer.errors import StreamerError
 
 SUREST = 10
@@ -65,12 +66,12 @@ def one_case(store: CaseStore, name: str) -> Case:
 def require_alert(store: CaseStore, alert_id: str) -> None:
     """Raise a `StreamerError` unless there is an alert of that id."""
     if store.case(alert_id) is None:
-        raise _unknown(store, alert_id, "alert")
+        raise _unknown(store, alert_id, "no alert of that name")
 
 
-def _unknown(store: CaseStore, name: str, what: str = "alert, cluster or account") -> StreamerError:
-    found = f"no {what} of that name; {len(store)} alerts are known"
-    return StreamerError(name, found, "take an id from an alert record or from the page")
+def _unknown(store: CaseStore, name: str, found: str = "no alert names it") -> StreamerError:
+    known = f"{counted(len(store), 'alert')} {'is' if len(store) == 1 else 'are'} known"
+    return StreamerError(name, f"{found}; {known}", "take an id from an alert record or from the page")
 
 
 def _explained(case: Case, name: str) -> Explained:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from streamer.cases.records import decode_alert, decode_limit, decode_member
+from streamer.cases.records import AlertRecord, decode_alert, decode_limit, decode_member
 from streamer.cases.store import Bounds, CaseStore
+from streamer.detection.names import SEVERITIES
 from streamer.errors import StreamerError, UsageError
 from streamer.sinks.feedback import Feedback
 from streamer.sinks.files import ALERTS, LIMITS, MEMBERS
@@ -47,11 +48,30 @@ def read_cases(directory: Path) -> CaseStore:
     return store
 
 
+def read_alerts(directory: Path) -> list[AlertRecord]:
+    """What each alert of a replay's directory says last: those that fire first, the most severe first, then the latest.
+
+    Raises:
+        StreamerError: a line is no record.
+    """
+    latest: dict[str, AlertRecord] = {}
+    for alert in _records(directory / ALERTS, decode_alert):
+        known = latest.get(alert.alert_id)
+        if known is None or alert.revision > known.revision:
+            latest[alert.alert_id] = alert
+    found = sorted(latest.values(), key=lambda alert: alert.updated_at or "", reverse=True)
+    return sorted(found, key=lambda alert: (alert.status != "firing", -_rank(alert.severity)))
+
+
 def append_feedback(directory: Path, feedback: Feedback) -> None:
     """Add what a person said to the directory."""
     line = msgspec.json.encode(feedback) + b"\n"
     with (directory / FEEDBACK).open("ab") as file:
         file.write(line)
+
+
+def _rank(severity: str) -> int:
+    return SEVERITIES.index(severity) if severity in SEVERITIES else -1
 
 
 def _records(path: Path, decode: Callable[[bytes], _Record]) -> Iterator[_Record]:

@@ -11,6 +11,7 @@ import typer
 
 from streamer import wiring
 from streamer.cli import options, output
+from streamer.cli.next_steps import after_explanation
 from streamer.errors import UsageError
 
 From = Annotated[
@@ -33,7 +34,10 @@ def explain(
     json: options.Json = False,
 ) -> None:
     """Say why an account, a cluster or an alert is what it is, in words and a picture."""
-    output.explanation(wiring.explain(wiring.load(config), name, directory), as_json=json)
+    found = wiring.explain(wiring.load(config), name, directory)
+    output.explanation(found, as_json=json)
+    if not json:
+        output.lines(after_explanation(found, directory, config))
 
 
 def export(

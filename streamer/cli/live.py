@@ -70,7 +70,7 @@ def check(config: options.Config = None, json: options.Json = False) -> None:
 
 
 def demo(
-    seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="The same seed makes the same world.")] = 7,
+    seed: options.Seed = 7,
     in_process: Annotated[
         bool, typer.Option("--in-process", help="Without Kafka, whether or not there is one.")
     ] = False,

@@ -9,6 +9,7 @@ import typer
 
 from streamer import wiring
 from streamer.cli import options, output
+from streamer.cli.next_steps import after_replay
 from streamer.cli.progress import bar
 
 
@@ -33,13 +34,15 @@ def replay(
     for doubt in doubts:
         output.warning(f"{out}: {doubt}")
     output.record(summary, as_json=json, title=f"{out}: what the replay did")
+    if not json and summary["alerts"]:
+        output.lines(after_replay(wiring.alerts(out), out))
 
 
 def simulate(
     scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario's name, or a YAML file.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where the events go: .jsonl, .gz or .zst.")],
     truth: Annotated[Path, typer.Option("--truth", "-t", metavar="FILE", help="Where it says who is who.")],
-    seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="The same seed makes the same world.")] = 1,
+    seed: options.Seed = 1,
     recent: Annotated[
         bool, typer.Option("--recent", help="Let it end within the last 24 hours, whenever the scenario begins.")
     ] = False,

@@ -18,6 +18,7 @@ Progress = Annotated[
     bool | None,
     typer.Option("--progress/--no-progress", help="Show progress on stderr. Default: when stderr is a terminal."),
 ]
+Seed = Annotated[int, typer.Option("--seed", "-s", min=0, max=2**63 - 1, help="The same seed makes the same world.")]
 Files = Annotated[
     list[Path],
     typer.Argument(metavar="FILE", help=".jsonl, .jsonl.gz, .jsonl.zst or .parquet; - is standard input."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -88,6 +88,12 @@ def problems(found: Sequence[StreamerError], *, as_json: bool) -> None:
         typer.echo(str(each), err=True)
     if not found:
         typer.echo("the configuration is sound and everything it names can be reached")
+
+
+def lines(found: Iterable[str]) -> None:
+    """Print lines as they are, never cut or wrapped: commands are to be copied."""
+    for line in found:
+        typer.echo(line)
 
 
 def warning(text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from streamer.config.document import Document, Location
 from streamer.config.environment import Environment
 from streamer.config.schema import AlertmanagerConfig, PrivacyConfig, StreamerConfig, WebConfig, WebhookConfig
+from streamer.config.soundness import nearest, unusable
 from streamer.errors import ConfigError, StreamerError
 
 if TYPE_CHECKING:
@@ -46,48 +46,13 @@ def load_config(path: Path | None, environment: Mapping[str, str]) -> StreamerCo
                 as_text |= texts
                 continue
             raise ConfigError([_explain(problem, document, variables) for problem in problems]) from None
-        out_of_bounds = [
-            StreamerError(_place(location, document, variables), f"found {_show(value)}", f"allowed: {allowed}")
-            for location, value, allowed in _out_of_bounds(config)
+        wrong = [
+            StreamerError(_place(location, document, variables), f"found {_show(value)}", remedy)
+            for location, value, remedy in unusable(config)
         ]
-        taken_twice = [
-            StreamerError(_place(location, document, variables), f"found {_show(name)}", f"allowed: {allowed}")
-            for location, name, allowed in _taken_twice(config)
-        ]
-        if out_of_bounds or taken_twice:
-            raise ConfigError(out_of_bounds + taken_twice)
+        if wrong:
+            raise ConfigError(wrong)
         return config
-
-
-def _out_of_bounds(config: StreamerConfig) -> Iterator[tuple[Location, float, str]]:
-    """What the names of the detector's settings already forbid: a length of time or a number of things below zero."""
-    for part in fields(config.detection):
-        section = getattr(config.detection, part.name)
-        for item in fields(section):
-            value = getattr(section, item.name)
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                continue
-            location = ("detection", part.name, item.name)
-            if item.name.endswith("_log10_p"):
-                if value > 0:
-                    yield location, value, "zero or less, a logarithm of a probability"
-            elif value < 0:
-                yield location, value, "zero or more"
-            elif value == 0 and item.name.endswith("_s") and item.name != "lateness_s":
-                yield location, value, "more than zero"
-
-
-def _taken_twice(config: StreamerConfig) -> Iterator[tuple[Location, str, str]]:
-    """Topics whose name another one has: records of two kinds in one topic cannot be told apart."""
-    topics: list[tuple[Location, str]] = [
-        (("kafka", "topics", key), name) for key, name in config.kafka.topics.model_dump().items()
-    ]
-    topics.append((("ingest", "topic"), config.ingest.topic))
-    owners: dict[str, Location] = {}
-    for location, name in topics:
-        owner = owners.setdefault(name, location)
-        if owner != location:
-            yield location, name, f"a name of its own, {'.'.join(map(str, owner))} has this one"
 
 
 def _secrets(values: dict[str, Any], environment: Mapping[str, str]) -> Iterator[str]:
@@ -135,10 +100,7 @@ def _allowed(problem: ErrorDetails) -> str:
 
 
 def _nearest(location: Location) -> str:
-    known = _known(location[:-1])
-    near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return f"{hint}allowed: {', '.join(known)}"
+    return nearest(str(location[-1]), _known(location[:-1]))
 
 
 def _known(location: Location) -> list[str]:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from streamer.detection.behaviour import BEHAVIOUR
 from streamer.detection.evidence import PROMPT, USE, ActiveAccounts
-from streamer.detection.links import TEMPLATE, TEMPLATE_KEYS, Keys, Link, template_keys
+from streamer.detection.links import TEMPLATE_KEYS, Keys, Link, template_keys
+from streamer.detection.names import TEMPLATE
 from streamer.detection.open_window import BY_HASH
 from streamer.detection.profile import ROW, Rows
 

@@ -10,7 +10,8 @@ import numpy as np
 from streamer.detection.account_learning import Origins, Segments
 from streamer.detection.evidence import PROMPT, USE
 from streamer.detection.identity_facts import NO_LINK, Facts
-from streamer.detection.links import KINDS, Link
+from streamer.detection.links import Link
+from streamer.detection.names import KINDS
 from streamer.detection.open_window import BY_SHAPE, NO_PROMPT, Columns, Ints
 from streamer.detection.profile import Rows
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from streamer.detection.links import KINDS, Identity, Link, shared_values, stable_key
+from streamer.detection.links import Identity, Link, shared_values, stable_key
+from streamer.detection.names import KINDS
 from streamer.detection.open_window import Ints
 
 NO_LINK = -1

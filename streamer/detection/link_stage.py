@@ -21,8 +21,8 @@ from streamer.detection.hand_offs import HandOffs
 from streamer.detection.launches import LaunchWatch
 from streamer.detection.leads import LeadFinder
 from streamer.detection.link_index import LinkIndex
-from streamer.detection.links import TEMPLATE
 from streamer.detection.member_table import MemberTable, members_of
+from streamer.detection.names import TEMPLATE
 from streamer.detection.plain_reports import active_from
 from streamer.detection.population import POOLED, Population, Reference
 from streamer.detection.profile import BINS, BUCKETS, Feature, Rows

@@ -12,19 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-TEMPLATE = "template"
-KINDS = (
-    "payment",
-    "address_block",
-    "device",
-    "client_stack",
-    "system_prompt",
-    TEMPLATE,
-    "signup_cohort",
-    "network",
-    "mail_domain",
-    "tools",
-)
+from streamer.detection.names import TEMPLATE
+
 # What few share by chance. A client stack says how one works, not with whom.
 IDENTITY = frozenset({"payment", "device", "address_block"})
 # What is asked, not who asks.

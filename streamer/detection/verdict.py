@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable
 
 from streamer.detection.evidence import EvidenceItem
+from streamer.detection.names import SEVERITIES
 from streamer.detection.settings import AlertSettings, GroupSettings
 
-SEVERITIES = ("info", "warning", "critical")
 CROWDED = "crowded_cell"
 LINK_WORDS = {
     "payment": "payment instruments",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streamer.wiring.cases import explain, export, feedback
+from streamer.wiring.cases import alerts, explain, export, feedback
 from streamer.wiring.demonstration import demo
 from streamer.wiring.judging import Judging, evaluate, write_report
 from streamer.wiring.limits import limits_lift, limits_list, limits_serve, limits_switch
@@ -13,6 +13,7 @@ from streamer.wiring.settings import input_bytes, load
 
 __all__ = [
     "Judging",
+    "alerts",
     "check",
     "demo",
     "evaluate",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from streamer.cases.case import Case
     from streamer.cases.explanation import Explanation
     from streamer.cases.following import CaseTopics
+    from streamer.cases.records import AlertRecord
     from streamer.cases.store import CaseStore
     from streamer.stream.sender import KafkaSender
 
@@ -35,6 +36,13 @@ def export(config: StreamerConfig, name: str, export_format: ExportFormat, direc
     from streamer.cases.explanation import one_case
 
     return exporters(config)[export_format](one_case(_cases(config, directory), name))
+
+
+def alerts(directory: Path) -> list[AlertRecord]:
+    """The alerts of a replay's directory: those that fire first, the most severe first."""
+    from streamer.cases.files import read_alerts
+
+    return read_alerts(directory)
 
 
 def feedback(

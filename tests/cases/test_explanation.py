@@ -87,10 +87,12 @@ def test_what_others_wrote_cannot_steer_a_terminal() -> None:
 
 
 def test_what_is_not_known_is_an_error_with_a_remedy(large: CaseStore) -> None:
-    with pytest.raises(StreamerError, match="nobody: no alert, cluster or account of that name; 1 alerts are known"):
+    with pytest.raises(StreamerError, match="nobody: no alert names it; 1 alert is known"):
         explain(large, "nobody")
     with pytest.raises(StreamerError, match="nobody"):
         one_case(large, "nobody")
+    with pytest.raises(StreamerError, match="nobody: no alert names it; 0 alerts are known"):
+        explain(CaseStore(), "nobody")
 
 
 def test_cases_are_read_from_the_files_of_a_replay(tmp_path: Path) -> None:

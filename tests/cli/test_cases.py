@@ -9,7 +9,12 @@ import msgspec
 import pytest
 import stix2
 
+from streamer import wiring
+from streamer.cases.explanation import explain
+from streamer.cases.files import read_alerts, read_cases
 from streamer.cases.records import MemberRecord
+from streamer.cli import offline
+from streamer.cli.next_steps import after_explanation, after_replay
 from tests.cases.made_up import ALERT_ID, CLUSTER_ID, alert, evidence, limit
 from tests.cli.conftest import Run
 
@@ -39,6 +44,49 @@ def test_why_this_account(run: Run) -> None:
     as_json = run("explain", CLUSTER_ID, "--from", "results", "--json")
     (case,) = json.loads(as_json.stdout)["cases"]
     assert (case["alert"]["alert_id"], case["members"]) == (ALERT_ID, 4)
+
+
+@pytest.mark.usefixtures("results")
+def test_an_explanation_ends_with_what_to_do(run: Run) -> None:
+    done = run("explain", "acct_1", "--from", "results")
+    runbook, hand_on, confirm, dismiss, limits = done.stdout.splitlines()[-5:]
+    assert runbook.split() == ["read", "deploy/runbooks/campaign.md"]
+    assert f"streamer export {ALERT_ID} --format csv --from results" in hand_on
+    assert f"streamer feedback {ALERT_ID} --confirm --from results" in confirm
+    assert "--dismiss --reason TEXT --from results" in dismiss
+    assert "results/limits.jsonl" in limits
+
+
+def test_of_a_running_system_limits_can_be_lifted(results: Path) -> None:
+    found = explain(read_cases(results), CLUSTER_ID)
+    told = list(after_explanation(found, None, Path("my own.yaml")))
+    assert told[-1].endswith(f"streamer limits lift --alert {ALERT_ID} --config 'my own.yaml'")
+
+
+def test_a_replay_ends_with_the_alerts_that_fire_the_most_severe_first(tmp_path: Path) -> None:
+    said = [alert(f"a-{number}", severity="info", summary=f"no. {number}") for number in range(12)]
+    said += [alert("a-page"), alert("a-over"), alert("a-over", revision=2, status="resolved")]
+    (tmp_path / "alerts.jsonl").write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in said))
+    told = list(after_replay(read_alerts(tmp_path), Path("out")))
+    assert len(told) == 10 + 3
+    assert told[0].startswith("critical  a-page  60 accounts that share")
+    assert told[1] == "info      a-0  no. 0"
+    assert told[-3:] == [
+        "and 3 more that fire, in out/alerts.jsonl",
+        "1 alert resolved, in out/alerts.jsonl",
+        "why: streamer explain a-page --from out",
+    ]
+
+
+def test_a_replay_names_its_alerts_to_people_only(
+    results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(wiring, "replay", lambda *_, **__: {"alerts": 1})
+    events = results / "members.jsonl"
+    offline.replay([events], results, progress=False)
+    assert capsys.readouterr().out.endswith(f"why: streamer explain {ALERT_ID} --from {results}\n")
+    offline.replay([events], results, json=True, progress=False)
+    assert json.loads(capsys.readouterr().out) == {"alerts": 1}
 
 
 @pytest.mark.usefixtures("results")
@@ -76,8 +124,8 @@ def test_what_a_person_says_is_written_down(run: Run, results: Path) -> None:
 @pytest.mark.parametrize(
     "arguments,code,said",
     [
-        (["explain", "nobody", "--from", "results"], 1, "nobody: no alert, cluster or account of that name; 1 alerts"),
-        (["export", "nobody", "--format", "csv", "--from", "results"], 1, "nobody: no alert, cluster or account"),
+        (["explain", "nobody", "--from", "results"], 1, "nobody: no alert names it; 1 alert is known; "),
+        (["export", "nobody", "--format", "csv", "--from", "results"], 1, "nobody: no alert names it"),
         (["feedback", "acct_1", "--confirm", "--from", "results"], 1, "acct_1: no alert of that name"),
         (["explain", "acct_1", "--from", "nowhere"], 2, "nowhere/alerts.jsonl: no such file; name a directory"),
         (["export", "acct_1", "--from", "results"], 2, "streamer export: missing option '--format'"),

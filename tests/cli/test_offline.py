@@ -120,6 +120,7 @@ def test_pseudonyms_leave_no_account_in_the_records(run: Run, tmp_path: Path) ->
         (["simulate", "small", "--out", "w.csv", "--truth", "t.jsonl"], 2, "w.csv"),
         (["simulate", "small", "--out", "a.jsonl", "--truth", "./a.jsonl"], 2, "--truth: found a.jsonl, the file that"),
         (["simulate", "small", "--out", "w.jsonl", "--truth", "t.jsonl", "--seed", "-1"], 2, "--seed"),
+        (["simulate", "small", "--out", "w.jsonl", "--truth", "t.jsonl", "--seed", "9" * 26], 2, "--seed"),
         (["evaluate", "absent", "--truth", "absent.jsonl"], 2, "absent"),
     ],
 )

@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from streamer.config import StreamerConfig, load_config
+from streamer.detection.families import CAUSE
+from streamer.detection.group import CONFIRMING, PASSING
+from streamer.detection.names import FAMILIES, KINDS
 from streamer.detection.settings import DetectionSettings
+from streamer.detection.verdict import CROWDED
 from streamer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -119,6 +123,13 @@ def test_every_key_of_the_documented_file_has_a_comment(root: Path) -> None:
         ("detection: {link: {idle_s: 0}}", 1, "detection.link.idle_s", "0", "more than zero"),
         ("detection: {group: {min_accounts: -3}}", 1, "detection.group.min_accounts", "-3", "zero or more"),
         ("detection:\n  alert: {critical_per_day: often}", 2, "detection.alert.critical_per_day", "often", "number"),
+        (
+            "detection: {alert: {critical_per_day: 0.5}}",
+            1,
+            "detection.alert.critical_per_day",
+            "0.5",
+            "up to detection",
+        ),
     ],
 )
 def test_a_wrong_value_is_named_with_its_place(
@@ -139,6 +150,9 @@ def test_a_wrong_value_is_named_with_its_place(
         ("kafka: {topics: {alert: a}}", "kafka.topics.alert", "alerts"),
         ("detection: {window: {windows_s: 60}}", "detection.window.windows_s", "window_s"),
         ("detection: {limits: {}}", "detection.limits", "limit"),
+        ("detection: {link: {disabled_kinds: [adress]}}", "detection.link.disabled_kinds", "address_block"),
+        ("detection: {group: {disabled_families: [evennes]}}", "detection.group.disabled_families", "evenness"),
+        ("detection: {limit: {severities: [critcal]}}", "detection.limit.severities", "critical"),
     ],
 )
 def test_an_unknown_key_is_answered_with_the_nearest_known_one(tmp_path: Path, text: str, key: str, near: str) -> None:
@@ -146,6 +160,20 @@ def test_an_unknown_key_is_answered_with_the_nearest_known_one(tmp_path: Path, t
     (problem,) = problems_of(path, text)
     assert problem.startswith(f"{path}:1: {key}: found ")
     assert f"did you mean {near}?" in problem
+
+
+def test_a_name_like_none_that_is_known_is_answered_with_all(tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    (problem,) = problems_of(path, "detection:\n  group:\n    disabled_families: [rhythm, nosuch]")
+    place = f"{path}:3: detection.group.disabled_families"
+    assert problem == f'{place}: found "nosuch"; allowed: {", ".join(FAMILIES)}'
+
+
+def test_every_name_that_can_be_switched_off_is_known_and_documented(root: Path) -> None:
+    families = {"evenness", "rhythm", CROWDED, *PASSING, *CAUSE, *CONFIRMING}
+    assert sorted(FAMILIES) == sorted(families)
+    text = (root / "config" / "streamer.yaml").read_text(encoding="utf-8")
+    assert [name for name in (*FAMILIES, *KINDS) if name not in text] == []
 
 
 @pytest.mark.parametrize(

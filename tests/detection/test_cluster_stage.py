@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from streamer.detection.cluster_stage import ClusterStage
 from streamer.detection.evidence import Burst, EvidenceItem, LeadReport
+from streamer.detection.names import SEVERITIES
 from streamer.detection.records import Alert, Decision, Limit, LimitLifted, Membership
 from streamer.detection.settings import AlertSettings, DetectionSettings, LimitSettings
-from streamer.detection.verdict import SEVERITIES
 from tests.detection.handmade import WINDOW_MS, default_settings, key_of, lead, leads, link, watched
 
 HOUR = 6  # windows

@@ -11,8 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.detection.links import (
-    KINDS,
-    TEMPLATE,
     TEMPLATE_KEYS,
     Identity,
     address_block,
@@ -20,6 +18,7 @@ from streamer.detection.links import (
     stable_key,
     template_keys,
 )
+from streamer.detection.names import KINDS, TEMPLATE
 
 simhashes = st.integers(0, 2**64 - 1)
 EVERYTHING = Identity(

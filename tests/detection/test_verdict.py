@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.detection.links import KINDS
+from streamer.detection.names import KINDS, SEVERITIES
 from streamer.detection.settings import AlertSettings
-from streamer.detection.verdict import LINK_WORDS, SEVERITIES, more_severe, sentence, severity_of
+from streamer.detection.verdict import LINK_WORDS, more_severe, sentence, severity_of
 from tests.detection.handmade import evidence
 
 SETTINGS = AlertSettings(critical_per_day=0.01, warning_per_day=0.1, info_per_day=1.0)

@@ -128,5 +128,5 @@ def test_a_person_decides_on_the_page_of_a_worker(
     unknown = run("feedback", "a-nobody", "--confirm", "--config", config)
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert unknown.stderr == (
-        "a-nobody: no alert of that name; 1 alerts are known; take an id from an alert record or from the page\n"
+        "a-nobody: no alert of that name; 1 alert is known; take an id from an alert record or from the page\n"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from streamer.detection.links import KINDS
+from streamer.detection.names import KINDS
 from streamer.detection.settings import LinkSettings
 from streamer.errors import ConfigError
 from tests.benchmarks.worlds.running import Outcome, configuration
