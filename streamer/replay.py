@@ -10,12 +10,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from streamer.detection.detector import Detector
+from streamer.detection.profile import SETTLED_MS
 from streamer.detection.records import Alert, Decision
 from streamer.sinks.encode import rfc3339
 from streamer.sources.batch import Batch, Reject
 
 # More than one in so many events that could not be used is worth a word.
 ONE_IN_MANY = 10
+HOUR_MS = 3_600_000
 # Next to nothing is found: what the detector forgets is not in cycles.
 COLLECT_EVERY_BATCHES = 5000
 
@@ -43,6 +45,7 @@ class Summary:
     accounts: int = 0
     first_timestamp: str | None = None
     last_timestamp: str | None = None
+    judged_from: str | None = None
     alerts: int = 0
     wall_seconds: float = 0.0
     events_per_second: float = 0.0
@@ -92,8 +95,11 @@ class Replay:
         self._conclude(self._clock() - started)
         yield self.summary
 
-    def doubt(self) -> str | None:
-        """After the end: why the answer means little, in one line, or None if nearly all of the input was usable."""
+    def doubts(self) -> list[str]:
+        """After the end: why the answer means little, in one line each."""
+        return [doubt for doubt in (self._unused(), self._unjudged()) if doubt is not None]
+
+    def _unused(self) -> str | None:
         summary = self.summary
         if not summary.events_read:
             return "nothing was read: look at the input, it is empty"
@@ -108,6 +114,18 @@ class Replay:
             remedy = "sort the input by time, or raise detection.window.lateness_s"
             return f"{found}, {late:,} were late: {remedy}"
         return f"{found}, {summary.ahead:,} were ahead of all others: look at their timestamps"
+
+    def _unjudged(self) -> str | None:
+        if self.summary.judged_from is not None or not self.summary.events_used:
+            return None
+        needed = self._detector.links.settings.reference
+        history_s = needed.warm_up_s + needed.lag_epochs * needed.epoch_s
+        return (
+            "nothing was judged: the population was never known; "
+            f"it takes at least {history_s / 3600:g} hours of history and {needed.min_accounts:,} accounts a day "
+            f"that were seen for {SETTLED_MS / HOUR_MS:g} hours "
+            "(detection.reference.warm_up_s, lag_epochs, min_accounts)"
+        )
 
     def _note(self, batch: Batch) -> None:
         self.summary.events_read += len(batch.events) + len(batch.rejects)
@@ -126,6 +144,9 @@ class Replay:
         accounts = self._detector.accounts
         if counts.used and accounts.newest_ms is not None:
             summary.first_timestamp, summary.last_timestamp = rfc3339(accounts.first_ms), rfc3339(accounts.newest_ms)
+        links = self._detector.links
+        if links.judged_from is not None:
+            summary.judged_from = rfc3339(links.judged_from * links.settings.window.window_ms)
         summary.events_used, summary.duplicates = counts.used, counts.duplicates
         summary.late, summary.ahead = counts.late, counts.ahead
         summary.accounts = self._detector.accounts.account_count

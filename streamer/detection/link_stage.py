@@ -77,6 +77,11 @@ class LinkStage:
         """The newest window that was judged."""
         return self._barrier.closed_through
 
+    @property
+    def judged_from(self) -> int | None:
+        """The first window whose population was known; None if nobody was judged since this object was made."""
+        return self._population.known_from
+
     def observe(self, report: WindowReport) -> None:
         """Take in what one source partition has to say; what it said before is ignored."""
         repeated = self._barrier.passed(report.partition, report.window)

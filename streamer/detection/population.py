@@ -131,6 +131,7 @@ class Population:
         self._epochs: dict[int, list[Cells]] = {}
         self._first_window: int | None = None
         self._reference: Reference | None = None
+        self._known_from: int | None = None
         self._summed: Cells | None = None
         self._summed_epochs: set[int] = set()
 
@@ -146,11 +147,18 @@ class Population:
             np.stack((cells["code"].astype(np.int64), cells["count"].astype(np.int64)))
         )
 
+    @property
+    def known_from(self) -> int | None:
+        """The first window that was asked for and had a reference to judge by; a snapshot does not keep it."""
+        return self._known_from
+
     def reference(self, window: int) -> Reference:
         """Give what a window is judged by: the epochs before its own, less the lag."""
         epoch = window // self._per_epoch
         if self._reference is None or self._reference.epoch != epoch:
             self._reference = self._freeze(epoch)
+            if self._reference.ready and self._known_from is None:
+                self._known_from = window
         return self._reference
 
     def _freeze(self, epoch: int) -> Reference:

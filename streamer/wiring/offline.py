@@ -27,7 +27,7 @@ def replay(
 ) -> dict[str, Any]:
     """Run the detector over files; the records and the summary go to `out`.
 
-    `on_doubt` is told if most of the input could not be used.
+    `on_doubt` is told if much of the input could not be used, and if nothing was judged.
     """
     with ended_at_once():
         from streamer.detection.detector import Detector
@@ -43,7 +43,7 @@ def replay(
                 sink.write_summary(summary)
         except OSError as error:
             raise RefusedError(error, str(out)) from error
-    if doubt := run.doubt():
+    for doubt in run.doubts():
         on_doubt(doubt)
     return summary
 

@@ -44,7 +44,7 @@ def test_a_world_is_made_replayed_and_judged(run: Run, tmp_path: Path) -> None:
 
     replayed = run("replay", "w.jsonl.gz", "--out", "out", "--json")
     assert replayed.returncode == 0, replayed.stderr
-    assert replayed.stderr == ""
+    assert replayed.stderr.startswith("warning: out: nothing was judged")
     summary = json.loads(replayed.stdout)
     assert summary == json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
     assert (summary["events_read"], summary["rejected"], summary["duplicates"]) == (events, 0, 0)
@@ -166,7 +166,8 @@ def test_output_that_nobody_can_take_is_one_line(tmp_path: Path, unbuffered: str
             check=False,
         )
     assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
+    warning, line = done.stderr.splitlines()
+    assert warning.startswith("warning: out: nothing was judged")
     assert "no space left on device" in line
 
 
@@ -183,13 +184,36 @@ def test_output_that_nobody_can_take_is_one_line(tmp_path: Path, unbuffered: str
 def test_an_input_that_was_mostly_unusable_is_warned_about(run: Run, lines: list[str], said: str) -> None:
     done = run("replay", "-", "--out", "out", "--json", stdin="\n".join(lines))
     assert done.returncode == 0
-    (line,) = done.stderr.splitlines()
-    assert line.startswith(f"warning: out: {said}")
+    assert done.stderr.startswith(f"warning: out: {said}")
     assert isinstance(json.loads(done.stdout), dict)
 
 
+def test_an_input_too_small_to_judge_by_is_warned_about(run: Run) -> None:
+    done = run("replay", "-", "--out", "out", "--json", stdin=event(1))
+    assert done.returncode == 0
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(
+        "warning: out: nothing was judged: the population was never known; it takes at least 30 hours"
+    )
+    assert json.loads(done.stdout)["judged_from"] is None
+
+
+def test_the_summary_says_since_when_accounts_were_judged(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text("detection: {reference: {min_accounts: 2}}", encoding="utf-8")
+    begin = datetime(2026, 3, 2, tzinfo=UTC)
+    lines = [
+        event(10 * hour + number, timestamp=(begin + timedelta(hours=hour)).isoformat(), account_id=f"a{number}")
+        for hour in range(48)
+        for number in range(3)
+    ]
+    done = run("replay", "-", "--out", "out", "--config", "my.yaml", "--json", stdin="\n".join(lines))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["judged_from"] == "2026-03-03T12:00:00.000Z"
+
+
 def test_progress_is_shown_only_where_it_is_wanted(run: Run) -> None:
-    assert run("replay", "-", "--out", "out", stdin=event(1)).stderr == ""
+    (line,) = run("replay", "-", "--out", "out", stdin=event(1)).stderr.splitlines()
+    assert line.startswith("warning: ")
     assert "replay" in run("replay", "-", "--out", "out", "--progress", stdin=event(1)).stderr
 
 

@@ -170,6 +170,15 @@ def test_nothing_is_judged_before_a_day_was_learned(epoch: int, ready: bool) -> 
     assert after_a_day(400).reference(epoch * PER_EPOCH).ready is ready
 
 
+def test_the_first_window_with_a_population_is_kept() -> None:
+    one = after_a_day(400)
+    one.reference(4 * PER_EPOCH)
+    assert one.known_from is None
+    for window in (5 * PER_EPOCH + 2, 5 * PER_EPOCH + 3, 6 * PER_EPOCH):
+        one.reference(window)
+        assert one.known_from == 5 * PER_EPOCH + 2
+
+
 @pytest.mark.parametrize("accounts, ready", [(96, False), (100, True)])
 def test_nothing_is_judged_by_too_few_accounts(accounts: int, ready: bool) -> None:  # noqa: FBT001
     found = after_a_day(accounts).reference(5 * PER_EPOCH)
