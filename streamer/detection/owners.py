@@ -6,7 +6,7 @@ import numpy as np
 
 from streamer.detection.clocks import Marks, marks
 from streamer.detection.families import Table
-from streamer.detection.profile import Rows
+from streamer.detection.profile import SETTLED, Rows
 from streamer.detection.settings import HOUR_S, GroupSettings
 
 PLACE_ADDRESS, PLACE_PAYMENT = 1, 2
@@ -64,7 +64,9 @@ def is_office(table: Table, settings: GroupSettings) -> bool:
     rows = table.rows
     addresses = rows["place"][:, PLACE_ADDRESS]
     known = addresses[addresses > 0]
-    if 2 * len(known) < len(rows):
+    # Of those who have only just come it is not known yet whether they rest.
+    settled = int((rows["span"] == SETTLED).sum())
+    if 2 * len(known) < len(rows) or 2 * settled < len(rows):
         return False
     if np.unique(known, return_counts=True)[1].max() < settings.organization_ratio * len(known):
         return False

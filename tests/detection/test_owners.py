@@ -8,6 +8,7 @@ import pytest
 from streamer.detection.families import Table
 from streamer.detection.member_table import members_of
 from streamer.detection.owners import is_accountable, is_office, strangers
+from streamer.detection.profile import SETTLED
 from tests.detection.handmade import SLOTS, START_WINDOW, asked_at, rows_of, slots_of
 from tests.detection.people import EVEN, LONG, SETTINGS, alarms, group
 
@@ -66,6 +67,12 @@ def at_work(*, hours: int, addresses: int = 1) -> Table:
 )
 def test_an_office_is_at_one_address_and_rests(hours: int, addresses: int, office: bool) -> None:  # noqa: FBT001
     assert is_office(at_work(hours=hours, addresses=addresses), SETTINGS) is office
+
+
+def test_of_those_who_have_only_just_come_it_is_not_known_whether_they_rest() -> None:
+    fresh = at_work(hours=8)
+    fresh.rows["span"] = SETTLED - 1
+    assert not is_office(fresh, SETTINGS)
 
 
 def test_where_nothing_is_known_of_addresses_there_is_no_office() -> None:
