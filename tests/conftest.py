@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.kafka_fixture import kafka
 
@@ -22,6 +23,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
+    # How long an example takes, to draw or to run, is the machine's affair.
+    settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("unhurried")
     # A shell that starts tests in the background has them ignore Ctrl-C, and the programs they start would do the same.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

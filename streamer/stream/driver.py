@@ -106,11 +106,13 @@ class PartitionDriver:
             self._metrics.restored(self._ports.clock() - started)
             self.restored.set()
 
-    def take_now(self, message: Incoming) -> bool:
-        """Take the message that comes next, if nothing must be waited for; False leaves it to `take`."""
-        if message.offset != self.guard.next_offset or self._lock.locked() or not self.restored.is_set() or self.closed:
+    def take_now(self, run: Sequence[Incoming]) -> bool:
+        """Take the messages that come next, if nothing must be waited for; False leaves all of them to `take`."""
+        if not self.guard.are_next(run[0].offset, run[-1].offset, len(run)):
             return False
-        self._take(message)
+        if self._lock.locked() or not self.restored.is_set() or self.closed:
+            return False
+        self._take(run)
         return True
 
     async def take(self, message: Incoming) -> None:
@@ -126,7 +128,7 @@ class PartitionDriver:
                 if verdict is Verdict.GAP:
                     await self._fetch_missing(message.offset)
                 if not self.closed:
-                    self._take(message)
+                    self._take((message,))
             await self._checkpoint_if_due()
 
     async def settle(self) -> None:
@@ -176,9 +178,9 @@ class PartitionDriver:
         """For how long nothing was taken although there was something to take."""
         return now_s - self._heard_at if self._lag and not self._taken and self.restored.is_set() else 0.0
 
-    def _take(self, message: Incoming) -> None:
-        outgoing = self._task.take(message)
-        self.guard.next_offset = message.offset + 1
+    def _take(self, run: Sequence[Incoming]) -> None:
+        outgoing = self._task.take(run)
+        self.guard.next_offset = run[-1].offset + 1
         self._unsaved = self._taken = True
         self.drained = False
         if outgoing:
@@ -205,7 +207,7 @@ class PartitionDriver:
             for message in messages:
                 if self.closed:
                     return
-                self._take(message)
+                self._take((message,))
                 found += 1
             await self._checkpoint_if_due()
         self.guard.passed(stop - 1)

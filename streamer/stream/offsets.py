@@ -27,6 +27,10 @@ class OffsetGuard:
             return Verdict.TAKE
         return Verdict.SKIP if offset < self.next_offset else Verdict.GAP
 
+    def are_next(self, first: int, last: int, count: int) -> bool:
+        """Whether `count` messages in the order of their offsets are those that come next, none of them missing."""
+        return first == self.next_offset and last - first == count - 1
+
     def passed(self, offset: int) -> None:
         """Remember that everything up to and including `offset` is in the state."""
         self.next_offset = max(self.next_offset, offset + 1)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from streamer.stream.messages import Incoming, Position
 
 logger = logging.getLogger(__name__)
-# After so much of one partition, others get their turn.
-YIELD_BYTES = 64 << 10
+# So much of one partition is taken at a time; then others get their turn.
+RUN_BYTES = 64 << 10
 
 
 class Partitions:
@@ -64,16 +64,13 @@ class Partitions:
         driver = self._drivers.get(position)
         if driver is None:
             return
-        taken_bytes = 0
-        for message in messages:
-            if not driver.take_now(message):
-                await driver.take(message)
+        for run in runs(messages):
+            if not driver.take_now(run):
+                for message in run:
+                    await driver.take(message)
             elif driver.is_due():
                 await driver.settle()
-            taken_bytes += len(message.value or b"")
-            if taken_bytes > YIELD_BYTES:
-                taken_bytes = 0
-                await asyncio.sleep(0)
+            await asyncio.sleep(0)
 
     async def tick(self) -> None:
         """Let every partition do what time alone brings."""
@@ -100,3 +97,22 @@ class Partitions:
                 else:
                     logger.exception("cannot restore %s", driver.position)
                 await self._fail(error)
+
+
+def runs(messages: Sequence[Incoming]) -> Iterator[Sequence[Incoming]]:
+    """Cut what a fetch brought into pieces of about `RUN_BYTES`; a larger message ends its piece.
+
+    >>> from streamer.stream.messages import Stored
+    >>> sizes = (30_000, 30_000, 30_000, 70_000, 5)
+    >>> stored = [Stored(offset, None, bytes(size)) for offset, size in enumerate(sizes)]
+    >>> [[message.offset for message in run] for run in runs(stored)]
+    [[0, 1, 2], [3], [4]]
+    """
+    start = run_bytes = 0
+    for at, message in enumerate(messages, 1):
+        run_bytes += len(message.value or b"")
+        if run_bytes >= RUN_BYTES:
+            yield messages[start:at]
+            start, run_bytes = at, 0
+    if start < len(messages):
+        yield messages[start:]

@@ -30,8 +30,8 @@ class Head(msgspec.Struct, frozen=True):
 class Task(Protocol):
     """What the driver of a partition drives."""
 
-    def take(self, message: Incoming) -> Sequence[Outgoing]:
-        """Take a source message; give what is now to be sent."""
+    def take(self, run: Sequence[Incoming]) -> Sequence[Outgoing]:
+        """Take source messages, which follow each other; give what is now to be sent."""
 
     def is_over(self) -> bool:
         """Whether nothing that arrives from now on could belong to what is still open."""
@@ -97,14 +97,14 @@ class BarrierStage(Protocol):
 class AccountTask:
     """Requests in, window reports out; state is the stage's head and one packed record per account.
 
-    `decode` gives the requests of a message and what is to be sent for the unusable ones; `route` gives the messages
+    `decode` gives the requests of messages and what is to be sent for the unusable ones; `route` gives the messages
     that carry reports.
     """
 
     def __init__(
         self,
         stage: AccountStage,
-        decode: Callable[[Incoming], tuple[Sequence[Any], list[Outgoing]]],
+        decode: Callable[[Sequence[Incoming]], tuple[Sequence[Any], list[Outgoing]]],
         route: Callable[[list[Any]], list[Outgoing]],
         position: Position,
         measure: Callable[[Any], None] = lambda _: None,
@@ -118,10 +118,10 @@ class AccountTask:
         self._index = AccountIndex()
         self._measure = measure
 
-    def take(self, message: Incoming) -> Sequence[Outgoing]:
-        """Observe every request of the message; give rejects and the reports of windows that closed."""
+    def take(self, run: Sequence[Incoming]) -> Sequence[Outgoing]:
+        """Observe every request of the messages; give rejects and the reports of windows that closed."""
         stage = self.stage
-        requests, outgoing = self._decode(message)
+        requests, outgoing = self._decode(run)
         stage.observe_all(requests)
         watermark_ms = stage.watermark_ms
         reports = stage.advance(watermark_ms) if watermark_ms is not None else None
@@ -176,11 +176,13 @@ class BarrierTask:
         self._position = position
         self._measure = measure
 
-    def take(self, message: Incoming) -> Sequence[Outgoing]:
-        """Observe every report of the message; give what became certain."""
-        for report in self._decode(message):
-            self.stage.observe(report)
-        results = self.stage.advance()
+    def take(self, run: Sequence[Incoming]) -> Sequence[Outgoing]:
+        """Observe every report of the messages; give what became certain with each."""
+        results: list[Any] = []
+        for message in run:
+            for report in self._decode(message):
+                self.stage.observe(report)
+            results += self.stage.advance()
         return self._route(results) if results else ()
 
     def is_over(self) -> bool:

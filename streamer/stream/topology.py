@@ -139,7 +139,7 @@ class Topology:
 
 
 class RequestDecoder:
-    """Requests of a message, and the messages that carry its rejects away."""
+    """Requests of messages, and the messages that carry their rejects away."""
 
     def __init__(
         self, config: StreamerConfig, metrics: Metrics, clock_ms: Callable[[], int], key: bytes, position: Position
@@ -149,8 +149,19 @@ class RequestDecoder:
         self._topic = config.kafka.topics.rejects
         self._position = position
 
-    def __call__(self, incoming: Incoming) -> tuple[Sequence[RequestEvent], list[Outgoing]]:
+    def __call__(self, run: Sequence[Incoming]) -> tuple[Sequence[RequestEvent], list[Outgoing]]:
         """Decode; what cannot be used goes to the topic of rejects, unchanged."""
+        if len(run) > 1 and (requests := self._decoder.decode_singles([incoming.value or b"" for incoming in run])):
+            self._metrics.presence.look(requests)
+            return requests, []
+        requests, outgoing = [], []
+        for incoming in run:
+            found, rejects = self._decode(incoming)
+            requests += found
+            outgoing += rejects
+        return requests, outgoing
+
+    def _decode(self, incoming: Incoming) -> tuple[Sequence[RequestEvent], list[Outgoing]]:
         if incoming.value is None:
             return (), []
         batch = self._decoder.decode(incoming.value)

@@ -66,9 +66,10 @@ def worker(config: StreamerConfig, watch: Stopwatch) -> None:
         task = build(partition)
         take = task.take
 
-        def take_and_note(message: Any) -> Any:
-            outgoing = take(message)
-            if watch.add((message.value or b"").count(b"\n") + 1):  # one event a line, the last without its end
+        def take_and_note(run: Any) -> Any:
+            outgoing = take(run)
+            # One event a line, the last without its end.
+            if watch.add(sum((message.value or b"").count(b"\n") + 1 for message in run)):
                 os.kill(os.getpid(), signal.SIGTERM)
             return outgoing
 

@@ -71,7 +71,7 @@ def test_where_nothing_is_told_there_is_nothing() -> None:
     assert activity_of(case_of({"timeline": (Hour("yesterday", 1, 1),), "updated_at": "now"})).steps == ()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.dictionaries(st.integers(0, 5_000), st.integers(0, 1_000), min_size=1, max_size=60))
 def test_no_request_is_lost_and_the_steps_stay_few(told: dict[int, int]) -> None:
     activity = activity_of(case_of({"timeline": hours(*((hour, count, 1) for hour, count in told.items()))}))

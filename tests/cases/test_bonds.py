@@ -88,7 +88,7 @@ LINKS = st.sets(st.tuples(st.sampled_from("ab"), st.integers(0, 6)), max_size=4)
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(LINKS, min_size=1, max_size=40), st.integers(1, 4))
 def test_every_account_is_counted(members: list[tuple[str, ...]], shown: int) -> None:
     bonds = bonds_of(case_of(*members), shown_values=shown)

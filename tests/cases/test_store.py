@@ -193,7 +193,7 @@ def test_members_that_do_not_fit_are_counted() -> None:
     assert len(getattr(store.case(ALERT_ID), "members", ())) == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["alert", "member", "limit", "lift", "said"]), st.integers(0, 30), st.integers(1, 9)),

@@ -134,7 +134,7 @@ lives = st.lists(
 )
 
 
-@trials(max_examples=25, deadline=None)
+@trials(max_examples=25)
 @given(lives, st.randoms(use_true_random=False))
 def test_what_is_told_does_not_depend_on_order_nor_on_who_else_is_in_the_partition(
     life: list[tuple[int, str, str | None, int]], rng: random.Random
@@ -162,7 +162,7 @@ def test_a_row_says_who_it_is_of_and_what_it_asked_for_in_all() -> None:
 words = st.lists(st.sampled_from(["code", "math", "law", "art", None]), min_size=5, max_size=20)
 
 
-@trials(max_examples=40, deadline=None)
+@trials(max_examples=40)
 @given(words, words)
 def test_shares_are_those_of_what_was_asked_for_and_sum_to_one(
     capabilities: list[str | None], languages: list[str | None]

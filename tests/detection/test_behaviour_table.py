@@ -96,7 +96,7 @@ def test_more_accounts_than_there_was_room_for_at_first() -> None:
 days = st.lists(st.tuples(st.integers(0, 3), st.sampled_from(named("a", 40))), max_size=80, unique=True)
 
 
-@trials(max_examples=60, deadline=None)
+@trials(max_examples=60)
 @given(days, st.randoms(use_true_random=False), st.integers(1, 9))
 def test_a_sample_is_the_same_in_whatever_order_and_batches_rows_came(
     told: list[tuple[int, str]], rng: random.Random, size: int
@@ -251,7 +251,7 @@ steps = st.lists(
 )
 
 
-@trials(max_examples=60, deadline=None)
+@trials(max_examples=60)
 @given(steps, st.integers(0, 12))
 def test_a_restored_table_goes_on_as_if_nothing_had_happened(seen: list[tuple[int, list[str]]], crash: int) -> None:
     bounds = {"max_accounts": 12, "sample_accounts": 6, "sample_days": 3}

@@ -71,7 +71,7 @@ def test_volume_and_times_form_no_crowd() -> None:
     assert [crowd.places.tolist() for crowd in one] == [crowd.places.tolist() for crowd in other]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.permutations(range(80)), st.integers(0, 3))
 def test_the_cells_are_the_same_wherever_the_same_days_are_known(order: list[int], program: int) -> None:
     values = np.concatenate((driven(40, program), honest(40, 90)))

@@ -125,7 +125,7 @@ def test_a_start_is_what_follows_ten_minutes_of_rest_also_over_midnight() -> Non
     assert clockwork(around).tolist() == [6 * 2 / 2 - 2]
 
 
-@trials(max_examples=30, deadline=None)
+@trials(max_examples=30)
 @given(st.integers(1, 70), st.integers(0, 2**32))
 def test_of_accounts_that_ask_at_random_hardly_any_are_called_clockwork(times: int, seed: int) -> None:
     # One in a hundred; of five starts rather one in sixty, as there are few ways in which they can fall.
@@ -133,7 +133,7 @@ def test_of_accounts_that_ask_at_random_hardly_any_are_called_clockwork(times: i
     assert told(scattered(1000, times, seed)) <= 1000 * share + 4 * (1000 * share) ** 0.5
 
 
-@trials(max_examples=30, deadline=None)
+@trials(max_examples=30)
 @given(st.integers(1, 60), st.integers(2, 300), st.integers(0, 2**32))
 def test_a_group_that_asks_at_random_is_hardly_ever_taken_for_one_on_timers(times: int, size: int, seed: int) -> None:
     groups = [timeless(scattered(size, times, seed + number)) for number in range(20)]

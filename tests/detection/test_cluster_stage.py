@@ -218,7 +218,7 @@ def lived(seen: Life, crashes: frozenset[int] = frozenset()) -> list[Decision]:
     return decisions + stage.advance()
 
 
-@trials(max_examples=40, deadline=None)
+@trials(max_examples=40)
 @given(life)
 def test_every_alert_is_a_story_that_begins_goes_on_and_ends_with_its_limits(seen: Life) -> None:
     stories: dict[str, list[Alert]] = defaultdict(list)
@@ -244,7 +244,7 @@ def test_every_alert_is_a_story_that_begins_goes_on_and_ends_with_its_limits(see
                 assert SEVERITIES.index(later.severity) >= SEVERITIES.index(earlier.severity)
 
 
-@trials(max_examples=40, deadline=None)
+@trials(max_examples=40)
 @given(life, st.frozensets(st.integers(0, 10)))
 def test_a_stage_restored_at_any_place_says_the_same(seen: Life, crashes: frozenset[int]) -> None:
     assert lived(seen, crashes) == lived(seen)

@@ -66,7 +66,7 @@ def test_who_hammers_is_told() -> None:
     assert revisions == {"p1": 3, "new": 3, "edge": 2, "p2": 2, "two": 2}
 
 
-@trials(max_examples=6, deadline=None)
+@trials(max_examples=6)
 @given(
     seed=st.integers(0, 2**32),
     sources=st.integers(1, 4),

@@ -23,7 +23,7 @@ def add(window: OpenWindow, account: int) -> None:
     window.add([at(0, f"a{account}")], [START_MS])
 
 
-@trials(max_examples=60, deadline=None)
+@trials(max_examples=60)
 @given(
     accounts=st.lists(st.integers(0, 2) | st.integers(0, 60), max_size=400),
     cuts=st.lists(st.integers(0, 400), max_size=30),

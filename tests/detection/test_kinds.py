@@ -49,7 +49,7 @@ def test_nothing_is_sorted_out_of_nothing() -> None:
     assert sort_out([one]) == [one]
 
 
-@trials(max_examples=25, deadline=None)
+@trials(max_examples=25)
 @given(st.integers(0, 50), st.randoms(use_true_random=False))
 def test_the_order_does_not_matter(seed: int, rng: random.Random) -> None:
     groups = alone(np.concatenate((driven(6, 1, seed), driven(5, 2, seed), driven(1, 3, seed))))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 import pytest
 from hypothesis import given
-from hypothesis import settings as trials
 from hypothesis import strategies as st
 
 from streamer.detection.evidence import EvidenceItem
@@ -89,7 +88,6 @@ verdicts = st.lists(
 Verdicts = list[tuple[list[tuple[str, float]], bool]]
 
 
-@trials(deadline=None)
 @given(verdicts, st.integers(1, 5))
 def test_whatever_is_learned_no_weight_leaves_its_bounds(found: Verdicts, times: int) -> None:
     one = Opinion()
@@ -98,7 +96,6 @@ def test_whatever_is_learned_no_weight_leaves_its_bounds(found: Verdicts, times:
         assert all(LOWEST <= weight <= HIGHEST for weight in weights(one).values())
 
 
-@trials(deadline=None)
 @given(verdicts, st.integers(0, 40))
 def test_a_restored_opinion_is_the_same_and_learns_on(found: Verdicts, crash: int) -> None:
     steady, shaky = Opinion(), Opinion()

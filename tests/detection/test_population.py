@@ -92,7 +92,7 @@ def all_of(one: Reference) -> tuple[object, ...]:
     return one.accounts, one.ready, one._counts.tobytes(), one._scores.tobytes(), one._variance.tobytes()
 
 
-@trials(max_examples=20, deadline=None)
+@trials(max_examples=20)
 @given(learned, st.randoms(use_true_random=False))
 def test_counts_add_up_in_any_order_and_however_they_are_split(
     seen: list[tuple[int, Summary]], rng: random.Random
@@ -114,7 +114,7 @@ def test_counts_add_up_in_any_order_and_however_they_are_split(
     assert parts.snapshot() == whole.snapshot()
 
 
-@trials(max_examples=20, deadline=None)
+@trials(max_examples=20)
 @given(learned, st.integers(0, 12))
 def test_a_restored_population_is_the_same(seen: list[tuple[int, Summary]], asked: int) -> None:
     whole, again = told(population(), *seen), population()
@@ -264,7 +264,7 @@ def test_mid_ranks_by_hand() -> None:
     assert 0.5 * (1 + math.erf(score(found, Feature.OUTPUT, 1) / math.sqrt(2))) == pytest.approx(200.5 / 301)
 
 
-@trials(max_examples=20, deadline=None)
+@trials(max_examples=20)
 @given(histograms)
 def test_scores_rise_with_the_bin_and_are_centred(population_counts: dict[int, int]) -> None:
     found = reference({(POOLED, Feature.OUTPUT, 0, place): 50 * n for place, n in population_counts.items()})

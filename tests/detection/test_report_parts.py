@@ -54,7 +54,7 @@ def rows_in(parts: list[LeadReport], what: str) -> list[tuple[str, bytes]]:
     ]
 
 
-@trials(max_examples=80, deadline=None)
+@trials(max_examples=80)
 @given(st.integers(0, 9), st.integers(0, 60), st.integers(0, 60), st.integers(1, 70))
 def test_nothing_is_lost_nothing_is_told_twice_and_only_the_last_part_is_last(
     groups: int, accounts: int, told: int, max_rows: int

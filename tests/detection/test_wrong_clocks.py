@@ -82,7 +82,7 @@ def assert_nothing_is_lost(requests: list[RequestRecord], runs: list[Wrong], bat
     assert said(reports) == said(expected)
 
 
-@trials(max_examples=30, deadline=None)
+@trials(max_examples=30)
 @given(
     st.lists(GAPS_MS, min_size=40, max_size=120),
     st.integers(CONFIRMATIONS, 20),
@@ -95,7 +95,7 @@ def test_half_of_those_who_must_agree_move_nothing(
     assert_nothing_is_lost(right(gaps_ms, accounts), runs, batch)
 
 
-@trials(max_examples=30, deadline=None)
+@trials(max_examples=30)
 @given(
     st.lists(GAPS_MS, min_size=40, max_size=120),
     st.integers(3, 20),
@@ -108,7 +108,7 @@ def test_one_account_moves_nothing_even_at_the_start(
     assert_nothing_is_lost(right(gaps_ms, accounts), runs, batch)
 
 
-@trials(max_examples=30, deadline=None)
+@trials(max_examples=30)
 @given(st.lists(GAPS_MS, min_size=1, max_size=60), st.integers(1, 20), st.sampled_from([1, 9, 500]))
 def test_gaps_cost_nothing_however_few_the_accounts(gaps_ms: list[int], accounts: int, batch: int) -> None:
     stage, _ = looked_at(right(gaps_ms, accounts), batch)

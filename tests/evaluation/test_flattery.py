@@ -273,7 +273,7 @@ def in_order(drawn: list[Any]) -> list[dict[str, Any]]:
 
 
 @given(REVISIONS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_came_later_changes_nothing_that_was_before(drawn: list[Any]) -> None:
     written = in_order(drawn)
     with TemporaryDirectory() as directory:
@@ -293,7 +293,7 @@ def test_what_came_later_changes_nothing_that_was_before(drawn: list[Any]) -> No
 
 
 @given(REVISIONS, REVISIONS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_nothing_that_is_added_takes_back_a_name_or_a_false_alert(drawn: list[Any], added: list[Any]) -> None:
     later = [(f"{name}x", hours, *rest) for name, hours, *rest in added]
     with TemporaryDirectory() as directory:

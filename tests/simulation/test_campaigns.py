@@ -43,7 +43,7 @@ def test_accounts_work_as_much_as_is_on_record(profile: str) -> None:
     assert first_tries / accounts / days == pytest.approx(rate, rel=0.12)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(rate=st.floats(5, 200), accounts=st.integers(5, 60), evenness=st.floats(0, 1))
 def test_the_rate_is_what_the_scenario_says(rate: float, accounts: int, evenness: float) -> None:
     seen = one("hydra", 3, accounts=accounts, requests_per_account_per_day=rate, evenness=evenness, turns_sigma=0)

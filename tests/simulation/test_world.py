@@ -62,7 +62,7 @@ def schema(root: Path) -> dict[str, Any]:
     return found
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(seed=SEEDS)
 def test_one_seed_makes_one_world(seed: int) -> None:
     few = {"individual": 20, "ci": 1, "cron": 3, "reseller": 3, "tool_release": 5}
@@ -73,7 +73,7 @@ def test_one_seed_makes_one_world(seed: int) -> None:
     assert lines(World(small, seed + 1)) != lines(World(small, seed))
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(seed=SEEDS)
 def test_events_come_in_time_order_within_the_days_and_once(seed: int) -> None:
     world = World(scenario(LOOK_ALIKES, CAMPAIGNS, days=1.5, variety=0.5), seed)
@@ -86,7 +86,7 @@ def test_events_come_in_time_order_within_the_days_and_once(seed: int) -> None:
     assert {event["account_id"] for event in seen} <= actors(world).keys()
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(seed=SEEDS, fields=st.sampled_from(["all", "metadata_only", "no_signup", "no_prompt_features", "required_only"]))
 def test_events_obey_the_contract(schema: dict[str, Any], seed: int, fields: str) -> None:
     validator = jsonschema.Draft202012Validator(schema)

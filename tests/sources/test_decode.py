@@ -83,6 +83,41 @@ def test_two_objects_on_one_line_are_no_batch() -> None:
     assert reasons(decode(line() + line())) == ["not_json"]
 
 
+def test_sound_events_one_a_message_are_read_as_one_batch() -> None:
+    messages = [line(event_id=str(number)) for number in range(3)]
+    found = Decoder().decode_singles(messages)
+    assert found == [event for message in messages for event in Decoder().decode(message).events]
+    assert [event.event_id for event in found or ()] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    "first, second",
+    [
+        (b"", line()),
+        (line(), b"[" + line() + b"]"),
+        (line(), b"\xef\xbb\xbf" + line()),
+        (line() + b"\n" + line(), line()),
+        (line() + line(), b""),
+        (line()[:-1] + b",", b'"plan": "pro"}'),
+        (line() + line()[:-1] + b",", b'"plan": "pro"}'),
+        (line() + line()[:-1] + b"}", b'{"plan": "pro"}'),
+        (line(), line(status="OK")),
+        (line(), line(client_ip="nowhere")),
+        (line(), line(timestamp=1)),
+        (line(prompt="raw text"), line()),
+        (line(), line(model=None)),
+    ],
+)
+def test_what_is_not_one_sound_event_a_message_is_not_read_as_one_batch(first: bytes, second: bytes) -> None:
+    assert Decoder().decode_singles([line(), first, second]) is None
+
+
+def test_a_single_over_the_limit_is_found_among_others() -> None:
+    large = line(event_id="x" * 100)
+    assert Decoder(max_message_bytes=len(large)).decode_singles([line(), large]) is not None
+    assert Decoder(max_message_bytes=len(large) - 1).decode_singles([line(), large]) is None
+
+
 def test_empty_batches_hold_nothing() -> None:
     assert decode(b"[]") == Batch()
 
@@ -165,6 +200,9 @@ def test_an_event_is_read_alike_alone_and_in_a_batch(changes: list[dict[str, Any
     if lines:
         assert Decoder().decode(b"\n".join(lines)) == alone
         assert Decoder().decode_lines(b"\n".join(lines)).events == alone.events
+        singles = Decoder().decode_singles(lines)
+        assert singles in (None, alone.events)
+        assert singles is None or not (alone.rejects or alone.fields_dropped)
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=30))

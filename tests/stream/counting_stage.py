@@ -129,8 +129,8 @@ class CountingBarrier:
 def counting_account_task(partition: int, source: str, evidence: str) -> AccountTask:
     decode_pings = msgspec.json.Decoder(list[Ping]).decode
 
-    def decode(message: Incoming) -> tuple[Sequence[Ping], list[Outgoing]]:
-        return decode_pings(message.value or b"[]"), []
+    def decode(run: Sequence[Incoming]) -> tuple[Sequence[Ping], list[Outgoing]]:
+        return [ping for message in run for ping in decode_pings(message.value or b"[]")], []
 
     def route(reports: list[CountReport]) -> list[Outgoing]:
         return [Outgoing(evidence, None, msgspec.msgpack.encode(reports), 0)]

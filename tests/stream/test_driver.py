@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -74,8 +74,8 @@ class Adder:
     def __init__(self) -> None:
         self.total = 0
 
-    def take(self, message: Any) -> list[Outgoing]:
-        self.total += int(message.value)
+    def take(self, run: Sequence[Stored]) -> list[Outgoing]:
+        self.total += sum(int(message.value or b"0") for message in run)
         return [Outgoing("out", None, str(self.total).encode())] if self.total % 10 == 0 else []
 
     def is_over(self) -> bool:
@@ -109,7 +109,7 @@ def build(world: World, task: Adder, idle_s: float | None = None, metrics: Metri
 
 async def deliver(driver: PartitionDriver, *messages: Stored) -> None:
     for each in messages:
-        if not driver.take_now(each):
+        if not driver.take_now([each]):
             await driver.take(each)
         elif driver.is_due():
             await driver.settle()
@@ -152,6 +152,21 @@ def test_what_was_not_delivered_is_fetched_from_the_source() -> None:
         return task.total, fetched or 0.0
 
     assert asyncio.run(scenario()) == (9, 6.0)
+
+
+def test_a_run_is_taken_at_once_where_nothing_is_missing_and_nothing_known() -> None:
+    async def scenario() -> list[int]:
+        task = Adder()
+        driver = build(World(source=[message(0)]), task)
+        assert not driver.take_now([message(0)]), "not before it is restored"
+        await driver.restore()
+        totals = []
+        for offsets in ([0, 1, 2], [2, 3], [4, 5], [3, 5], [3, 4]):
+            taken = driver.take_now([message(offset) for offset in offsets])
+            totals.append(task.total if taken else -1)
+        return totals
+
+    assert asyncio.run(scenario()) == [3, -1, -1, -1, 5]
 
 
 def test_a_gap_that_is_none_is_passed_over() -> None:

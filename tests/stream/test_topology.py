@@ -22,7 +22,7 @@ def test_silence_ends_a_window_once_nothing_that_comes_could_belong_to_it(first_
     task = topology.account_task(0)
     assert task.is_over(), "there is nothing to wait for"
     event = {"event_id": "e", "timestamp": first_ms, "account_id": "a", "model": "m"}
-    task.take(Stored(0, b"a", msgspec.json.encode(event)))
+    task.take([Stored(0, b"a", msgspec.json.encode(event))])
     assert task.is_over() == (first_ms == PAST_MS), "of a stream of the past nothing is open"
     now_ms = first_ms + WINDOW_MS + LATENESS_MS - 1
     assert not task.is_over()
