@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from itertools import chain, pairwise
 
 from streamer.detection.families import evenness
+from streamer.detection.kinds import components
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.links import IDENTITY, OWNED, PROMPTS
 from streamer.detection.settings import GroupSettings
@@ -76,6 +77,13 @@ class Bonds:
             if tie.lead.link.kind not in PROMPTS and len(together) > 1:
                 found |= together
         return frozenset(found)
+
+    def parts(self, keys: Keys, used: Iterable[int]) -> list[Keys]:
+        """Give what hand-offs and ties of any kind hold together, the largest first; nothing joins these to others."""
+        joined = self._book.pairs_within(keys)
+        for link in used:
+            joined += pairwise(sorted(self._book.ties[link].keys & keys))
+        return sorted(components(keys, joined), key=len, reverse=True)
 
     def pairs(self, keys: Keys, used: Iterable[int]) -> list[tuple[int, int]]:
         """Give pairs that join all who passed requests to one another, or have an identity in common."""

@@ -15,7 +15,7 @@ import numpy as np
 from streamer.detection.evidence import EvidenceItem
 from streamer.detection.families import CAUSE, Column, Passing, Table, evenness, failover, hand_off, rhythm
 from streamer.detection.links import PROMPTS
-from streamer.detection.owners import is_accountable, is_office
+from streamer.detection.owners import is_accountable, is_office, keep_hours
 from streamer.detection.probability import fisher
 from streamer.detection.profile import PROFILE, Feature
 from streamer.detection.settings import GroupSettings
@@ -62,15 +62,24 @@ def control(table: Table, settings: GroupSettings) -> float:
     return min((item.log10_p for item in found if item is not None), default=0.0)
 
 
-def _is_control(item: EvidenceItem, passing: Passing, link_kinds: Collection[str], settings: GroupSettings) -> bool:
+def _is_control(
+    item: EvidenceItem,
+    passing: Passing,
+    link_kinds: Collection[str],
+    settings: GroupSettings,
+    clear: Sequence[EvidenceItem],
+) -> bool:
     """Whether an item is a clear trace of control.
 
     One hand-off may be chance, whatever its probability says; and more of them among those who ask the same anyway.
+    Where accounts are used evenly as well, either needs not be as clear as it must be alone.
     """
     if item.family in PASSING:
         enough = settings.min_hand_offs if PROMPTS.issuperset(link_kinds) else ONCE + 1
         return passing.seen >= enough and item.log10_p <= settings.hand_off_log10_p
-    return item.family == "evenness" and item.log10_p <= settings.control_log10_p
+    passed_on = any(other.family == "hand_off" and other.log10_p <= settings.hand_off_log10_p for other in clear)
+    needed = settings.hand_off_log10_p if passed_on else settings.control_log10_p
+    return item.family == "evenness" and item.log10_p <= needed
 
 
 def _speaks_too(other: EvidenceItem, item: EvidenceItem) -> bool:
@@ -100,7 +109,9 @@ def judge(
     weight: Callable[[str], float] = _as_it_is,
     others: Sequence[EvidenceItem] = (),
 ) -> Judgement | None:
-    """Test a group by all families; None where it is too small, or an owner answers for it. An office never alarms.
+    """Test a group by all families; None where it is too small, or an owner answers for it.
+
+    An office never alarms, nor do people who keep hours and pass nothing on, however evenly they work.
 
     `weight` says how much a family counts in the probability of all together; `others` are findings of families that
     need to know more than the accounts.
@@ -117,11 +128,14 @@ def judge(
     speaking = sorted((i for i in tested if i.log10_p <= settings.record_log10_p), key=lambda i: i.log10_p)
     clear = [item for item in speaking if item.log10_p <= settings.family_log10_p]
     alarming = any(
-        _is_control(item, passing, link_kinds, settings)
+        _is_control(item, passing, link_kinds, settings, clear)
         and sum(_speaks_too(other, item) for other in clear) >= MIN_FAMILIES
         for item in clear
     )
-    return Judgement(speaking, _combined(tested, weight), alarming and not is_office(table, settings))
+    if alarming:
+        passed_on = any(item.family in PASSING for item in clear)
+        alarming = not (is_office(table, settings) or (not passed_on and keep_hours(table)))
+    return Judgement(speaking, _combined(tested, weight), alarming)
 
 
 def _combined(tested: Sequence[EvidenceItem], weight: Callable[[str], float]) -> float:

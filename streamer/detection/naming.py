@@ -139,6 +139,12 @@ class Naming:
         one, other = self._group(some, window), self._group(others, window)
         return one is None or other is None or not (one.known and other.known) or one_kind(one, other) > 0
 
+    def are_strange(self, some: Iterable[int], others: Iterable[int], window: int) -> bool:
+        """Whether two groups of which something is known do not clearly behave as one."""
+        one, other = self._group(some, window), self._group(others, window)
+        known = one is not None and other is not None and one.known and other.known
+        return bool(known and one_kind(one, other) < ALIKE)  # type: ignore[arg-type]
+
     def are_apart(self, some: Iterable[int], others: Iterable[int], window: int) -> bool:
         """Whether two groups of which enough is known clearly behave as two."""
         one, other = self._group(some, window), self._group(others, window)

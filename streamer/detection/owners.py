@@ -1,4 +1,4 @@
-"""Who answers for a group: an organization, a card and where it is used from, an office with its working day."""
+"""Who answers for a group: an organization, a card and where it is used from; and who works by day, as people do."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from streamer.detection.settings import HOUR_S, GroupSettings
 PLACE_ADDRESS, PLACE_PAYMENT = 1, 2
 SEVERAL = 3
 FEW_OWNERS = 2
-# People who work side by side rest for as long between two days of work.
+# People rest for as long between two days of work, and it shows in who has been at it for two hours.
 REST_S = 12 * HOUR_S
+MIN_BUSY = 12  # stretches of ten minutes
 DAY_S = 24 * HOUR_S
 
 
@@ -61,16 +62,25 @@ def is_office(table: Table, settings: GroupSettings) -> bool:
     People who share out one queue of work ask as evenly as accounts to which a scheduler deals it out. A scheduler has
     no reason to rest, nor to show that all is its own.
     """
-    rows = table.rows
-    addresses = rows["place"][:, PLACE_ADDRESS]
+    addresses = table.rows["place"][:, PLACE_ADDRESS]
     known = addresses[addresses > 0]
-    # Of those who have only just come it is not known yet whether they rest.
-    settled = int((rows["span"] == SETTLED).sum())
-    if 2 * len(known) < len(rows) or 2 * settled < len(rows):
+    if 2 * len(known) < len(table):
         return False
     if np.unique(known, return_counts=True)[1].max() < settings.organization_ratio * len(known):
         return False
-    return float(np.median(longest_rests_s(marks(rows["slots"])))) >= REST_S
+    return _rest(table, marks(table.rows["slots"]))
+
+
+def keep_hours(table: Table) -> bool:
+    """Whether most of a group work by day and rest by night: people who are paid by the piece may work as evenly."""
+    active = marks(table.rows["slots"])
+    return float(np.median(active.sum(axis=1))) >= MIN_BUSY and _rest(table, active)
+
+
+def _rest(table: Table, active: Marks) -> bool:
+    # Of those who have only just come it is not known yet whether they rest.
+    settled = int((table.rows["span"] == SETTLED).sum())
+    return 2 * settled >= len(table) and float(np.median(longest_rests_s(active))) >= REST_S
 
 
 def longest_rests_s(active: Marks) -> Rows:

@@ -28,6 +28,8 @@ HANDED = "hand_off"
 AGAIN = "again"
 # An account is in doubt beyond twice the distance within which one is named: naming should not swing.
 FAR = -1.0
+# Of what seeds have brought into a union, a part with a smaller share of them is of another subject, if it looks so.
+MIN_SEEDS = 0.25
 
 
 class Seed(NamedTuple):
@@ -122,6 +124,7 @@ class Search:
             looked_at = seed.keys.union(union.table.rows["key"].tolist())
             requests = grower.requests(looked_at)
             self.looked.update((key, Look(window, requests.get(key, 0))) for key in looked_at)
+            union = self._without_strays(seed, union, grower, window)
             suspect = self._judge(seed, self._of_one_kind(seed, union, grower, window), window)
             if suspect is not None:
                 suspects.append(suspect)
@@ -175,6 +178,20 @@ class Search:
             return seed.keys, list(seed.links)
         cluster = clusters.by_id[name]
         return cluster.held() | (seed.keys & cluster.accounts.keys()), list(cluster.links.values())
+
+    def _without_strays(self, seed: Seed, union: Union, grower: Grower, window: int) -> Union:
+        """Leave out what a few of a seed brought with them, and nothing joins to the others, unless it behaves as they.
+
+        Two campaigns of which some accounts pass requests on in the same days would else be one subject.
+        """
+        keys = frozenset(union.table.rows["key"].tolist())
+        strays: set[int] = set()
+        for part in union.parts:
+            seeds = len(part & seed.keys)
+            brought = len(part) >= self._group.min_accounts and MIN_SEEDS * len(part) > seeds
+            if brought and 2 * seeds < len(seed.keys & keys) and self._naming.are_strange(part, keys - part, window):
+                strays |= part
+        return grower.keep(union, keys - strays) if strays else union
 
     def _of_one_kind(self, seed: Seed, union: Union, grower: Grower, window: int) -> Union:
         """Leave out what behaves otherwise than the kind that has most of the seed; its doings are its own."""

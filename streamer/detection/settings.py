@@ -93,7 +93,7 @@ class GroupSettings:
     min_accounts: int = 8
     min_passers: int = 5
     min_hand_offs: int = 3
-    min_requests: int = 4
+    min_requests: int = 3
     evenness_floor_ratio: float = 0.35
     rhythm_correlation: float = 0.10
     cause_correlation: float = 0.30

@@ -7,7 +7,7 @@ the traces of control in the whole do not become weaker by it: strangers dilute 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from streamer.detection.bonds import MIN_PASSERS_RATIO, Bonds
@@ -35,7 +35,8 @@ class Union(NamedTuple):
 
     `core` holds those that handed a request to another of them, or took one over, where there are enough; `support`
     counts what holds an account in it; `pairs` join those of whom more is known than that they have a prompt in common;
-    `banded` are those whom one value binds well enough; `held` are those whom something other than prompts holds in it.
+    `banded` are those whom one value binds well enough; `held` are those whom something other than prompts holds in it;
+    of `parts` nothing joins one to another.
     """
 
     table: Table
@@ -47,6 +48,7 @@ class Union(NamedTuple):
     pairs: list[tuple[int, int]]
     banded: frozenset[int]
     held: frozenset[int] = frozenset()
+    parts: Sequence[frozenset[int]] = ()
 
 
 class Grower:
@@ -126,6 +128,7 @@ class Grower:
             bonds.pairs(keys, used),
             bonds.banded(keys, used),
             bonds.held(keys, used),
+            bonds.parts(keys, used),
         )
 
     def _on_tie(self, key: int) -> Keys:
