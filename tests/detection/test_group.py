@@ -150,6 +150,19 @@ def test_how_quick_hand_offs_are_counts_beside_them_only_where_no_person_is_as_q
     assert found.is_alarming is alarm
 
 
+def test_what_shows_in_two_ways_needs_not_be_as_clear_in_each() -> None:
+    faint = group(12)
+    for width in range(1, 20):
+        faint["bins"][:, PROFILE.index(Feature.VOLUME)] = 60 + width * (np.arange(12) % 4)
+        item = evenness(table(faint), SETTINGS)
+        if item is not None and -4 < item.log10_p < -3:
+            break
+    assert not alarms(faint)
+    assert {"evenness", "hand_off"} <= alarms(faint, passing=Passing(1, 1e-4))
+    assert not alarms(faint, passing=Passing(1, 0.01)), "a hand-off that chance brings now and then"
+    assert not alarms(group(40), passing=Passing(1, 1e-4)), "a hand-off alone"
+
+
 def test_families_that_are_disabled_do_not_count() -> None:
     off = replace(SETTINGS, disabled_families=("evenness",))
     rows = table(group(40, fixed={**EVEN, **REGULAR}))

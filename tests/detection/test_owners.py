@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamer.detection.families import Table
+from streamer.detection.families import Passing, Table
 from streamer.detection.member_table import members_of
-from streamer.detection.owners import is_accountable, is_office, strangers
+from streamer.detection.owners import MIN_BUSY, is_accountable, is_office, keep_hours, strangers
 from streamer.detection.profile import SETTLED
 from tests.detection.handmade import SLOTS, START_WINDOW, asked_at, rows_of, slots_of
 from tests.detection.people import EVEN, LONG, SETTINGS, alarms, group
@@ -75,6 +75,15 @@ def test_of_those_who_have_only_just_come_it_is_not_known_whether_they_rest() ->
     assert not is_office(fresh, SETTINGS)
 
 
+@pytest.mark.parametrize("hours, rests", [(1, False), (2, True), (12, True), (13, False), (24, False)])
+def test_who_works_by_day_keeps_hours_wherever_it_works(hours: int, rests: bool) -> None:  # noqa: FBT001
+    assert hours * 6 >= MIN_BUSY or not rests
+    working = at_work(hours=hours, addresses=20)
+    assert keep_hours(working) is rests
+    working.rows["span"] = SETTLED - 1
+    assert not keep_hours(working)
+
+
 def test_where_nothing_is_known_of_addresses_there_is_no_office() -> None:
     nowhere = at_work(hours=8)
     nowhere.rows["place"] = 0
@@ -87,3 +96,15 @@ def test_an_office_that_shares_out_its_work_evenly_is_no_alarm(times: int, alarm
     rows["place"] = (0, 5, 0)
     rows["slots"] = slots_of(asked_at(40, times))
     assert bool(alarms(rows)) is alarm
+
+
+@pytest.mark.parametrize("passed, alarm", [(0, False), (4, True)])
+def test_people_who_keep_hours_and_pass_nothing_on_are_no_alarm_however_evenly_they_work(
+    passed: int,
+    alarm: bool,  # noqa: FBT001
+) -> None:
+    rows = group(40, fixed={**EVEN, **LONG})
+    rows["slots"] = at_work(hours=8, addresses=20).rows["slots"][np.arange(40) % 20]
+    assert bool(alarms(rows, passing=Passing(passed, 0.5))) is alarm
+    rows["slots"] = at_work(hours=16, addresses=20).rows["slots"][np.arange(40) % 20]
+    assert alarms(rows, passing=Passing(passed, 0.5))

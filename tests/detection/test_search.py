@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
 from streamer.detection.behaviour_table import BehaviourTable
@@ -19,10 +20,12 @@ from streamer.detection.opinion import Opinion
 from streamer.detection.passing_rate import PassingRate
 from streamer.detection.search import AGAIN, HANDED, SEEDS_PER_WINDOW, Look, Search, Seed
 from streamer.detection.union import Grower
+from tests.detection.crowds import Values, driven, honest, told_of
 from tests.detection.handmade import default_settings, evidence, key_of, lead, link, watched
 
 WINDOW = 2000
 REST = 6  # windows: an hour
+DAY = 144  # windows
 SETTINGS = default_settings()
 
 
@@ -48,9 +51,10 @@ class Field:
     def __init__(self) -> None:
         self.opinion = Opinion()
         self.clusters = Clusters(SETTINGS.alert, 1000)
-        table = BehaviourTable(SETTINGS.likeness, SETTINGS.window)
+        self.table = BehaviourTable(SETTINGS.likeness, SETTINGS.window)
         circumstances = Circumstances(SETTINGS, LeadBook(SETTINGS), MemberTable(), self.clusters)
-        self.search = Search(SETTINGS, self.opinion, Naming(SETTINGS, table, self.clusters), circumstances)
+        self.naming = Naming(SETTINGS, self.table, self.clusters)
+        self.search = Search(SETTINGS, self.opinion, self.naming, circumstances)
         self.book = LeadBook(SETTINGS)
         self.members = MemberTable()
 
@@ -61,6 +65,9 @@ class Field:
         rows["scores"][:, 2] = -score
         self.members.put(rows, names, [("large",)] * len(names))
         return names
+
+    def behave(self, names: list[str], values: Values, window: int = WINDOW) -> None:
+        self.table.put(told_of(names, values), names, window)
 
     def tie(self, names: Sequence[str], value: str = "card", **columns: Any) -> Lead:
         found = lead(names, value, **columns)
@@ -278,3 +285,27 @@ def test_a_family_that_people_dismissed_counts_for_less() -> None:
     field.opinion.learn(before.evidence, confirmed=False)
     (after,), _ = field.look(seed(a), window=WINDOW + REST)
     assert after.log10_p > before.log10_p
+
+
+@pytest.mark.parametrize("brought, together", [(9, True), (10, False)])
+def test_what_a_few_of_a_seed_brought_must_clearly_behave_as_the_others(
+    brought: int,
+    together: bool,  # noqa: FBT001
+) -> None:
+    field = Field()
+    field.behave(["first"], honest(1), WINDOW - 3 * DAY)
+    field.behave(named("past", 1200), honest(1200), WINDOW - 2 * DAY)
+    of_seed, others = field.accounts(named("a", 20)), field.accounts(named("b", 13))
+    for names in (of_seed, others):
+        field.tie(names, names[0])
+    field.behave(of_seed, driven(20, 1))
+    # Of the others little is known, and that says next to nothing: somewhat of the same kind, somewhat of another.
+    one, other = keys(of_seed), keys(others)
+    for tenth in range(11):
+        field.behave(others[:1], (driven(1, 1, 5) * (1 - tenth / 10) + driven(1, 2) * (tenth / 10)).astype(np.float16))
+        if field.naming.are_strange(one, other, WINDOW):
+            break
+    assert field.naming.are_one_kind(one, other, WINDOW)
+    both = [*of_seed, *others[: 13 - brought]]
+    (found,), _ = field.look(Seed("payment|a00", keys(both), (link("a00"), link("b00")), -10.0, urgent=False))
+    assert found.candidates.keys() == (one | other if together else one)

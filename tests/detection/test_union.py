@@ -261,3 +261,14 @@ def test_those_whom_prompts_alone_hold_in_it_are_told_apart() -> None:
     assert ground.named(union.held) == names[:8]
     ground.passes(names[10], names[0])
     assert ground.named(ground.grow(names[:8], "card").held) == [*names[:8], names[10]]
+
+
+def test_nothing_joins_one_of_its_parts_to_another() -> None:
+    ground = Ground()
+    a, b, c = ground.accounts("a", 5), ground.accounts("b", 3), ground.accounts("c", 2)
+    ground.tie(a[:3], "card")
+    ground.tie(a[2:], "prompt", "template")
+    ground.tie(b, "block", "address_block")
+    ground.passes(c[0], c[1])
+    union = ground.grow([*a, *b, *c, *ground.accounts("d", 1)])
+    assert [ground.named(part) for part in union.parts] == [a, b, c, ["d00"]]
