@@ -6,6 +6,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from aiokafka.errors import KafkaError
+
 from streamer.errors import StreamerError
 
 if TYPE_CHECKING:
@@ -94,6 +96,8 @@ class Partitions:
             if not driver.closed:
                 if isinstance(error, StreamerError):
                     logger.critical("%s", error)
+                elif isinstance(error, KafkaError):
+                    logger.critical("cannot restore %s: Kafka fails: %s", driver.position, error)
                 else:
                     logger.exception("cannot restore %s", driver.position)
                 await self._fail(error)

@@ -1,12 +1,15 @@
-"""A Kafka that is killed under a running worker and brought back: the answer is that of a replay."""
+"""A Kafka that is killed under a running worker, and brought back: the answer is that of a replay."""
 
 from __future__ import annotations
 
 import os
+import signal
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from streamer.stream.worker import STOP_S
 from tests.integration.live import SENSITIVE, LiveRun, difference, replayed, world
 from tests.kafka_fixture import KafkaCluster
 
@@ -41,3 +44,21 @@ def test_nothing_is_lost_or_doubled_while_kafka_is_gone(broker: MortalBroker, tm
             run.wait_for_alert(lambda found: found == last, 90)
             run.settle()
             assert difference(expected, run.records()) == ""
+
+
+def test_a_worker_without_kafka_says_so_in_few_lines_and_ends_when_it_is_told_to(
+    broker: MortalBroker, tmp_path: Path
+) -> None:
+    events = world("small", tmp_path)
+    with LiveRun(KafkaCluster(broker.bootstrap_servers), tmp_path, SENSITIVE, partitions=2) as run:
+        run.start()
+        run.produce(events)
+        run.wait_for_alert(lambda found: found["status"] == "firing", 60)
+        broker.kill()
+        time.sleep(10)
+        said = run.log_path.read_text(encoding="utf-8", errors="replace")
+        assert "Connection refused" in said
+        assert said.count("\n") < 100
+        run.workers[0].send_signal(signal.SIGTERM)
+        assert run.workers[0].wait(STOP_S + 10) == 1
+        assert "leaving without a last checkpoint" in run.log_path.read_text(encoding="utf-8", errors="replace")
