@@ -14,7 +14,7 @@ import numpy as np
 
 from streamer.detection.evidence import EvidenceItem
 from streamer.detection.families import CAUSE, Column, Passing, Table, evenness, failover, hand_off, rhythm
-from streamer.detection.links import PROMPTS
+from streamer.detection.links import OWNED, PROMPTS
 from streamer.detection.owners import is_accountable, is_office, keep_hours
 from streamer.detection.probability import fisher
 from streamer.detection.profile import PROFILE, Feature
@@ -111,7 +111,8 @@ def judge(
 ) -> Judgement | None:
     """Test a group by all families; None where it is too small, or an owner answers for it.
 
-    An office never alarms, nor do people who keep hours and pass nothing on, however evenly they work.
+    An office never alarms, nor do strangers who share no card or device, keep hours and pass nothing on, however evenly
+    they work.
 
     `weight` says how much a family counts in the probability of all together; `others` are findings of families that
     need to know more than the accounts.
@@ -134,7 +135,8 @@ def judge(
     )
     if alarming:
         passed_on = any(item.family in PASSING for item in clear)
-        alarming = not (is_office(table, settings) or (not passed_on and keep_hours(table)))
+        loosely = not passed_on and OWNED.isdisjoint(link_kinds)
+        alarming = not (is_office(table, settings) or (loosely and keep_hours(table)))
     return Judgement(speaking, _combined(tested, weight), alarming)
 
 

@@ -12,9 +12,8 @@ from streamer.detection.settings import HOUR_S, GroupSettings
 PLACE_ADDRESS, PLACE_PAYMENT = 1, 2
 SEVERAL = 3
 FEW_OWNERS = 2
-# People rest for as long between two days of work, and it shows in who has been at it for two hours.
-REST_S = 12 * HOUR_S
-MIN_BUSY = 12  # stretches of ten minutes
+# People who work side by side rest for as long between two days of work; others, each at a day of its own, for as long.
+REST_S, OWN_REST_S = 12 * HOUR_S, 10 * HOUR_S
 DAY_S = 24 * HOUR_S
 
 
@@ -68,19 +67,23 @@ def is_office(table: Table, settings: GroupSettings) -> bool:
         return False
     if np.unique(known, return_counts=True)[1].max() < settings.organization_ratio * len(known):
         return False
-    return _rest(table, marks(table.rows["slots"]))
+    # Of those who have only just come it is not known yet whether they rest.
+    settled = int((table.rows["span"] == SETTLED).sum())
+    return 2 * settled >= len(table) and _rest_s(table) >= REST_S
 
 
 def keep_hours(table: Table) -> bool:
-    """Whether most of a group work by day and rest by night: people who are paid by the piece may work as evenly."""
-    active = marks(table.rows["slots"])
-    return float(np.median(active.sum(axis=1))) >= MIN_BUSY and _rest(table, active)
+    """Whether most of a group have been there for a day, and rest for `OWN_REST_S` of it.
+
+    Strangers who use one product may do so as evenly as a scheduler: a lesson a day, a cap, work paid by the piece.
+    """
+    rows = table.rows
+    known = int((rows["before_ms"] - rows["first_seen_ms"] >= DAY_S * 1000).sum())
+    return 2 * known >= len(rows) and _rest_s(table) >= OWN_REST_S
 
 
-def _rest(table: Table, active: Marks) -> bool:
-    # Of those who have only just come it is not known yet whether they rest.
-    settled = int((table.rows["span"] == SETTLED).sum())
-    return 2 * settled >= len(table) and float(np.median(longest_rests_s(active))) >= REST_S
+def _rest_s(table: Table) -> float:
+    return float(np.median(longest_rests_s(marks(table.rows["slots"]))))
 
 
 def longest_rests_s(active: Marks) -> Rows:

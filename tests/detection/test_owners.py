@@ -7,9 +7,9 @@ import pytest
 
 from streamer.detection.families import Passing, Table
 from streamer.detection.member_table import members_of
-from streamer.detection.owners import MIN_BUSY, is_accountable, is_office, keep_hours, strangers
+from streamer.detection.owners import is_accountable, is_office, keep_hours, strangers
 from streamer.detection.profile import SETTLED
-from tests.detection.handmade import SLOTS, START_WINDOW, asked_at, rows_of, slots_of
+from tests.detection.handmade import DAY_MS, SLOTS, START_WINDOW, asked_at, rows_of, slots_of
 from tests.detection.people import EVEN, LONG, SETTINGS, alarms, group
 
 
@@ -59,6 +59,7 @@ def at_work(*, hours: int, addresses: int = 1) -> Table:
     day = np.arange(SLOTS) < hours * 6
     rows["slots"] = slots_of(np.stack([np.roll(day, 6 * number) for number in range(20)]))
     rows["place"] = [(0, 1 + number % addresses, number) for number in range(20)]
+    rows["before_ms"] = rows["first_seen_ms"] + DAY_MS
     return Table(members_of(rows, START_WINDOW, 1.0, 0.0))
 
 
@@ -75,13 +76,17 @@ def test_of_those_who_have_only_just_come_it_is_not_known_whether_they_rest() ->
     assert not is_office(fresh, SETTINGS)
 
 
-@pytest.mark.parametrize("hours, rests", [(1, False), (2, True), (12, True), (13, False), (24, False)])
+@pytest.mark.parametrize("hours, rests", [(1, True), (14, True), (15, False), (24, False)])
 def test_who_works_by_day_keeps_hours_wherever_it_works(hours: int, rests: bool) -> None:  # noqa: FBT001
-    assert hours * 6 >= MIN_BUSY or not rests
     working = at_work(hours=hours, addresses=20)
     assert keep_hours(working) is rests
-    working.rows["span"] = SETTLED - 1
-    assert not keep_hours(working)
+
+
+@pytest.mark.parametrize("known, rests", [(10, True), (9, False)])
+def test_of_half_of_them_a_day_must_be_known(known: int, rests: bool) -> None:  # noqa: FBT001
+    working = at_work(hours=8, addresses=20)
+    working.rows["before_ms"][known:] -= 1
+    assert keep_hours(working) is rests
 
 
 def test_where_nothing_is_known_of_addresses_there_is_no_office() -> None:
@@ -98,13 +103,24 @@ def test_an_office_that_shares_out_its_work_evenly_is_no_alarm(times: int, alarm
     assert bool(alarms(rows)) is alarm
 
 
-@pytest.mark.parametrize("passed, alarm", [(0, False), (4, True)])
-def test_people_who_keep_hours_and_pass_nothing_on_are_no_alarm_however_evenly_they_work(
+@pytest.mark.parametrize(
+    "kind, hours, passed, alarm",
+    [
+        ("template", 8, 0, False),
+        ("address_block", 8, 0, False),
+        ("template", 16, 0, True),
+        ("template", 8, 4, True),
+        ("payment", 8, 0, True),
+        ("device", 8, 0, True),
+    ],
+)
+def test_strangers_who_keep_hours_and_pass_nothing_on_are_no_alarm_however_evenly_they_work(
+    kind: str,
+    hours: int,
     passed: int,
     alarm: bool,  # noqa: FBT001
 ) -> None:
     rows = group(40, fixed={**EVEN, **LONG})
-    rows["slots"] = at_work(hours=8, addresses=20).rows["slots"][np.arange(40) % 20]
-    assert bool(alarms(rows, passing=Passing(passed, 0.5))) is alarm
-    rows["slots"] = at_work(hours=16, addresses=20).rows["slots"][np.arange(40) % 20]
-    assert alarms(rows, passing=Passing(passed, 0.5))
+    rows["before_ms"] = rows["first_seen_ms"] + DAY_MS
+    rows["slots"] = at_work(hours=hours, addresses=20).rows["slots"][np.arange(40) % 20]
+    assert bool(alarms(rows, kind, Passing(passed, 0.5))) is alarm
