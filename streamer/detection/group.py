@@ -15,7 +15,7 @@ import numpy as np
 from streamer.detection.evidence import EvidenceItem
 from streamer.detection.families import CAUSE, Column, Passing, Table, evenness, failover, hand_off, rhythm
 from streamer.detection.links import OWNED, PROMPTS
-from streamer.detection.owners import is_accountable, is_office, keep_hours
+from streamer.detection.owners import is_accountable, is_known_for_a_day, is_office, keep_hours
 from streamer.detection.probability import fisher
 from streamer.detection.profile import PROFILE, Feature
 from streamer.detection.settings import GroupSettings
@@ -33,6 +33,8 @@ CONFIRMING = frozenset(("joint_pivot", "template_coincidence", "synchrony", "dis
 # Many new accounts that work hard for a day or two have also been seen for as long, and ask about as much; each account
 # on a timer of its own asks as often as the others, at all hours.
 FOLLOWS_FROM = {"evenness": frozenset(("newness", "volume", "rhythm"))}
+# Who came on one day was silent before, and is active together from then on.
+FOLLOWS_FROM_COMING = frozenset(("synchrony",))
 FORMED_BY = {
     "signup_cohort": frozenset(("newness",)),
     CELL: frozenset(("newness", "output", "no_follow_up", "capabilities", "many_languages")),
@@ -82,14 +84,15 @@ def _is_control(
     return item.family == "evenness" and item.log10_p <= needed
 
 
-def _speaks_too(other: EvidenceItem, item: EvidenceItem) -> bool:
-    """Whether an item says more than follows from a trace of control; that trace itself does.
+def _speaks_too(other: EvidenceItem, item: EvidenceItem, *, came: bool) -> bool:
+    """Whether an item says more than follows from a trace of control, in a group that only just `came`; itself does.
 
     Who is refused at one account is soon at another, if it is a person's; only a program is much quicker than that.
     """
     if {other.family, item.family} == PASSING:
         return other.log10_p <= BOTH_LOG10_P
-    return other.family not in FOLLOWS_FROM.get(item.family, frozenset())
+    follow = FOLLOWS_FROM.get(item.family, NOTHING)
+    return other.family not in (follow | FOLLOWS_FROM_COMING if follow and came else follow)
 
 
 def _as_it_is(_: str) -> float:
@@ -128,9 +131,10 @@ def judge(
         return None
     speaking = sorted((i for i in tested if i.log10_p <= settings.record_log10_p), key=lambda i: i.log10_p)
     clear = [item for item in speaking if item.log10_p <= settings.family_log10_p]
+    came = not is_known_for_a_day(table)
     alarming = any(
         _is_control(item, passing, link_kinds, settings, clear)
-        and sum(_speaks_too(other, item) for other in clear) >= MIN_FAMILIES
+        and sum(_speaks_too(other, item, came=came) for other in clear) >= MIN_FAMILIES
         for item in clear
     )
     if alarming:

@@ -77,9 +77,13 @@ def keep_hours(table: Table) -> bool:
 
     Strangers who use one product may do so as evenly as a scheduler: a lesson a day, a cap, work paid by the piece.
     """
+    return is_known_for_a_day(table) and _rest_s(table) >= OWN_REST_S
+
+
+def is_known_for_a_day(table: Table) -> bool:
+    """Whether half of a group were first seen a day before they were last seen, or earlier."""
     rows = table.rows
-    known = int((rows["before_ms"] - rows["first_seen_ms"] >= DAY_S * 1000).sum())
-    return 2 * known >= len(rows) and _rest_s(table) >= OWN_REST_S
+    return 2 * int((rows["before_ms"] - rows["first_seen_ms"] >= DAY_S * 1000).sum()) >= len(rows)
 
 
 def _rest_s(table: Table) -> float:

@@ -18,7 +18,7 @@ from streamer.detection.settings import DetectionSettings
 
 SLOTS = DAY_HOURS * SLOTS_PER_HOUR
 # Of an account that is active nearly never or nearly always nothing follows.
-MIN_ACTIVE, MAX_ACTIVE_RATIO = 2, 0.75
+MIN_ACTIVE, MAX_ACTIVE = 2, SLOTS * 3 // 4
 MAX_ACCOUNTS = 400
 # So that sums of products are exact: they must not depend on how a matrix product is cut up.
 STEPS = 1024
@@ -80,13 +80,6 @@ def latest_slots(rows: Rows, window: int, settings: DetectionSettings) -> npt.ND
     return np.roll(active_slots(rows, window, settings), -SLOTS_PER_HOUR * ((hour + 1) % DAY_HOURS), axis=1)
 
 
-def _slots_since(first_ms: npt.NDArray[np.int64], window: int, settings: DetectionSettings) -> npt.NDArray[np.bool_]:
-    """Give in which ten minutes of the day up to a window's end accounts were there, since their first request."""
-    hour = window // settings.window.windows(HOUR_MS / 1000)
-    ends_ms = (hour + 1) * HOUR_MS - np.arange(SLOTS)[::-1] * SLOT_MS
-    return np.roll(ends_ms > first_ms[:, np.newaxis], SLOTS_PER_HOUR * ((hour + 1) % DAY_HOURS), axis=1)
-
-
 def synchrony(rows: Rows, shape: Floats | None, window: int, settings: DetectionSettings) -> EvidenceItem | None:
     """Test whether accounts are active together more than their own volume and everybody's day bring.
 
@@ -96,16 +89,13 @@ def synchrony(rows: Rows, shape: Floats | None, window: int, settings: Detection
     if shape is None or len(rows) < settings.group.min_accounts:
         return None
     active = active_slots(rows, window, settings)
-    there = _slots_since(rows["first_seen_ms"], window, settings)
-    count, most = active.sum(axis=1), MAX_ACTIVE_RATIO * there.sum(axis=1)
-    told = timeless(active) & (count >= MIN_ACTIVE) & (count <= most)
-    active, there = active[told][:MAX_ACCOUNTS], there[told][:MAX_ACCOUNTS]
+    active = active[timeless(active)]
+    count = active.sum(axis=1)
+    active = active[(count >= MIN_ACTIVE) & (count <= MAX_ACTIVE)][:MAX_ACCOUNTS]
     size = len(active)
     if size < settings.group.min_accounts:
         return None
-    # That newcomers were all silent before they came is no working together.
-    usual = there * shape
-    expected = np.minimum(0.9, active.sum(axis=1, keepdims=True) * usual / usual.sum(axis=1, keepdims=True))
+    expected = np.minimum(0.9, active.sum(axis=1, keepdims=True) * shape)
     excess = np.rint(STEPS * (active - expected))
     together = excess @ excess.T
     own = np.diag(together)

@@ -17,6 +17,7 @@ from streamer.detection.group import CONFIRMING, control, judge, typicality
 from streamer.detection.owners import is_accountable
 from streamer.detection.probability import FLOOR_LOG10, fisher, log10_of, poisson_log10, upper_tail
 from streamer.detection.profile import MISSING, PROFILE, Feature, Rows
+from tests.detection.handmade import DAY_MS
 from tests.detection.people import (
     ALL_DAY,
     EVEN,
@@ -161,6 +162,21 @@ def test_what_shows_in_two_ways_needs_not_be_as_clear_in_each() -> None:
     assert {"evenness", "hand_off"} <= alarms(faint, passing=Passing(1, 1e-4))
     assert not alarms(faint, passing=Passing(1, 0.01)), "a hand-off that chance brings now and then"
     assert not alarms(group(40), passing=Passing(1, 1e-4)), "a hand-off alone"
+
+
+@pytest.mark.parametrize("known, alarm", [(20, True), (19, False)])
+def test_that_newcomers_of_one_day_are_active_together_is_no_second_family_beside_evenness(
+    known: int,
+    alarm: bool,  # noqa: FBT001
+) -> None:
+    rows = group(40, fixed=EVEN)
+    rows["before_ms"] = rows["first_seen_ms"] + DAY_MS - 1
+    rows["before_ms"][:known] += 1
+    together = EvidenceItem("synchrony", "", 0.5, 0.0, -5.0)
+    for others, alarms_too in (([together], alarm), ([together._replace(family="template_coincidence")], True)):
+        found = judge(table(rows), NOTHING_PASSED, ["payment"], SETTINGS, others=others)
+        assert found is not None
+        assert found.is_alarming is alarms_too
 
 
 def test_families_that_are_disabled_do_not_count() -> None:

@@ -83,21 +83,6 @@ def test_without_allowance_for_a_common_cause_the_rate_is_about_what_is_claimed(
     assert 10 <= sum(item.log10_p <= -1 for item in found if item is not None) <= 50
 
 
-def test_that_newcomers_were_silent_before_they_came_is_no_working_together() -> None:
-    came = SLOTS - 36
-    flat: Floats = np.full(SLOTS, 1 / SLOTS)
-    rng = np.random.default_rng(3)
-    active = (rng.random((30, SLOTS)) < 0.5) & (np.arange(SLOTS) >= came)
-    rows = rows_of(active)
-    rows["first_seen_ms"] = (NOW + 1 - 36) * 10 * MINUTE_MS
-    item = synchrony(rows, flat, NOW, SETTINGS)
-    assert item is None or item.log10_p > -1
-    rows["first_seen_ms"] -= DAY_MS
-    item = synchrony(rows, flat, NOW, SETTINGS)
-    assert item is not None
-    assert item.log10_p < -2
-
-
 def test_a_lesson_is_a_common_cause() -> None:
     lesson = strangers(25, 2)
     lesson[:, 60:66] |= np.random.default_rng(2).random((25, 6)) < 0.5
