@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import numpy as np
+
 from streamer.detection.bonds import MIN_PASSERS_RATIO, Bonds
 from streamer.detection.families import Passing, Table
 from streamer.detection.group import typicality
@@ -95,6 +97,10 @@ class Grower:
         rows = self._members.of(keys)
         return dict(zip(rows["key"].tolist(), rows["requests_24h"].tolist(), strict=True))
 
+    def total_requests(self, keys: Iterable[int]) -> int:
+        """Add up how many requests of a day accounts had made when they were last active."""
+        return int(self._members.rows["requests_24h"][self._members.slots(keys)].sum(dtype=np.int64))
+
     def gather(self, keys: Iterable[int]) -> Union:
         """Take accounts as they are, without any tie."""
         return self._union(self._traces.add(NOBODY, self._traces.fresh(keys), frozenset()), {}, 0)
@@ -136,7 +142,7 @@ class Grower:
         return found
 
     def _on(self, links: Iterable[int]) -> Keys:
-        return frozenset(key for link in links for key in self._book.ties[link].keys)
+        return frozenset().union(*(self._book.ties[link].keys for link in links))
 
     def _adjacent(self, keys: Keys, used: dict[int, Link]) -> list[int]:
         """Give the ties that overlap enough, those that overlap most first.
@@ -146,7 +152,7 @@ class Grower:
         enough = self._settings.group.tie_overlap
         ties = self._book.ties
         # Nearly all ties overlap by one account only: they are told by their key alone that they do not count.
-        of_passers = self._book.overlapping(self._book.passers(keys))
+        of_passers = self._book.on(self._book.passers(keys))
         found = [
             (-count / len(tie.keys), key)
             for key, count in self._book.overlapping(keys).items()
