@@ -75,9 +75,10 @@ class Uses:
     """Those uses of values at some `places` of all, by value and account; `values` has each value once, in order."""
 
     def __init__(self, keys: Keys, owners: Places, places: Places) -> None:
-        self._places = places[np.lexsort((owners[places], keys[places]))]
-        keys = keys[self._places]
-        self._owners = owners[self._places]
+        keys, owners = keys[places], owners[places]
+        order = np.lexsort((owners, keys))
+        keys = keys[order]
+        self._places, self._owners = places[order], owners[order]
         self._begins = np.ones(len(keys), dtype=np.bool_)
         np.not_equal(keys[1:], keys[:-1], out=self._begins[1:])
         self._number = np.cumsum(self._begins) - 1
@@ -102,7 +103,9 @@ class Uses:
         begins = starts.tolist()
         for group, begin, end, count in zip(groups, begins, [*begins[1:], len(accounts)], requests, strict=True):
             members = group.members
-            if end - begin > FEW:
+            if end - begin == 1:
+                members[accounts[begin]] = window
+            elif end - begin > FEW:
                 members.update(dict.fromkeys(accounts[begin:end], window))
             else:
                 for account in accounts[begin:end]:
