@@ -81,7 +81,7 @@ class Checks:
         return (
             self.in_time([event.timestamp for event in events])
             and _within(created, (EARLIEST, LATEST), (EARLIEST_MS, LATEST_MS))
-            and (addresses <= self._addresses or all(map(self.is_address, addresses)))
+            and all(map(self.is_address, addresses - self._addresses))
             and _are_simhashes(simhashes)
             and {event.prompt for event in events} | {event.system_prompt for event in events} <= {None}
         )
