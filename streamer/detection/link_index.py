@@ -117,8 +117,9 @@ class LinkIndex:
         often = self._window.windows(settings.judge_suspect_every_s)
         oldest = window - self._window.windows(settings.horizon_s)
         trials, min_accounts = self._trials, self._min_accounts
-        touched, self._touched = sorted(self._touched.items()), {}
-        for key, group in touched:
+        touched, self._touched = self._touched, {}
+        for key in sorted(touched):
+            group = touched[key]
             count, most = len(group.members), limit
             on_trial = key in trials and trials[key] > oldest
             if on_trial:
