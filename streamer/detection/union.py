@@ -159,7 +159,7 @@ class Grower:
             if (count >= enough or key in of_passers)
             and (tie := ties[key])
             and (count >= enough or tie.lead.link.kind in IDENTITY)
-            and (key not in used or not (tie.keys <= keys or self._on_tie(key) <= keys))
+            and (key not in used or not (count == len(tie.keys) or self._on_tie(key) <= keys))
         ]
         return [key for _, key in sorted(found)[:MAX_ADJACENT]]
 
