@@ -24,6 +24,10 @@ N, MEAN, SQUARES = 0, 1, 2
 LENGTHS = ("output", "input", "greed", "gaps")
 # Where one class of gaps ends and the next begins: from seconds (a program) to a night.
 _GAP_EDGES = LOG_STEPS * np.array([2, 4, 6, 8, 10, 12, 13, 14, 15])
+# The mask of each place; that of UNKNOWN is the last one.
+_MASKS = np.append(np.uint32(1) << np.arange(32, dtype=np.uint32), np.uint32(0))
+# How many other hours of the day lie between each of them (rows) and each (columns).
+_BETWEEN = (np.arange(DAY_HOURS) - np.arange(DAY_HOURS)[:, np.newaxis] - 1) % DAY_HOURS
 Floats = npt.NDArray[np.float64]
 _ANGLES = np.arange(DAY_HOURS) * np.pi / 12
 # To 2^-40, so that sums of them are exact: they must not depend on how a matrix product is cut up.
@@ -59,12 +63,10 @@ class Segments:
 
     def __init__(self, seen: Columns) -> None:
         self.seen = seen
-        account = seen.account
-        self.starts = np.flatnonzero(np.concatenate(([True], account[1:] != account[:-1])))
-        self.counts = np.diff(self.starts, append=len(account))
-        self.accounts = account[self.starts]
-        self.first_ms = seen.time_ms[self.starts]
-        self.last_ms = seen.time_ms[self.starts + self.counts - 1]
+        self.counts = np.bincount(seen.account)
+        ends = np.cumsum(self.counts)
+        self.starts = ends - self.counts
+        self.first_ms, self.last_ms = seen.time_ms[self.starts], seen.time_ms[ends - 1]
 
     def sum(self, values: Ints) -> Ints:
         """Add up the values of each account."""
@@ -72,14 +74,12 @@ class Segments:
 
     def bits(self, places: Ints) -> Ints:
         """Give the set of places (0 to 31) of each account as a mask; UNKNOWN is in none."""
-        masks = np.where(places == UNKNOWN, 0, 1 << np.maximum(places, 0).astype(np.int64))
-        return np.bitwise_or.reduceat(masks, self.starts).astype(np.uint32)
+        return np.bitwise_or.reduceat(_MASKS[places], self.starts)
 
     def count(self, places: Ints, width: int) -> Ints:
         """Count the places of each account, folded into `width`; UNKNOWN counts nowhere; shape (accounts, width)."""
-        told = places != UNKNOWN
-        owner = np.repeat(np.arange(len(self.starts)), self.counts)[told]
-        codes = owner * width + places[told] % width
+        told = np.flatnonzero(places != UNKNOWN)
+        codes = self.seen.account[told] * width + places[told] % width
         return np.bincount(codes, minlength=len(self.starts) * width).reshape(-1, width)
 
     def before(self, values: Ints, known: Ints) -> Ints:
@@ -197,10 +197,11 @@ def _lengths(state: Accounts, cut: Segments, known: Ints) -> None:
 def _add_all(held: Floats, cut: Segments, steps: Ints, valid: Ints) -> None:
     """Take the values of a window into variances, given their `log_steps` (Chan, Golub & LeVeque 1979).
 
-    `steps` and `valid` have a row for each kind of value, `held` is of shape (kinds, accounts, 3).
+    `steps` and `valid` have a row for each kind of value, `held` is of shape (kinds, accounts, 3); steps are 0 where
+    they are not valid.
     """
     count = cut.sum(valid)
-    mean = np.divide(cut.sum(steps * valid), np.maximum(count, 1) * LOG_STEPS)
+    mean = np.divide(cut.sum(steps), np.maximum(count, 1) * LOG_STEPS)
     away = (steps / LOG_STEPS - np.repeat(mean, cut.counts, axis=1)) ** 2 * valid
     weight = held[..., N] + count
     apart = mean - held[..., MEAN]
@@ -227,11 +228,12 @@ def _origins(state: Accounts, cut: Segments, origins: Origins) -> None:
     own, address = origins.owner, origins.address
     if not len(own):
         return
-    starts = np.flatnonzero(np.concatenate(([True], own[1:] != own[:-1])))
-    told = own[starts]
+    addresses = np.bincount(own, minlength=len(state))
+    told = np.flatnonzero(addresses)
+    starts = (np.cumsum(addresses) - addresses)[told]
     stayed = np.logical_or.reduceat(address == state["address"][own], starts) | (state["address"][told] == 0)
     changes, requests = np.zeros(len(state), dtype=np.int64), np.zeros(len(state), dtype=np.int64)
-    changes[told] = np.minimum(np.diff(starts, append=len(own)) - stayed, cut.counts[told])
+    changes[told] = np.minimum(addresses[told] - stayed, cut.counts[told])
     requests[told] = cut.counts[told]
     _add_to_mean(state["moves"], requests, LOG_STEPS * changes)
     state["address"][told] = np.maximum.reduceat(address, starts)
@@ -243,12 +245,12 @@ def _hours(state: Accounts, cut: Segments, window_start_ms: int) -> None:
     A window lies within one hour.
     """
     hour = window_start_ms // HOUR_MS
-    passed = hour - state["hour"]
-    places = (np.arange(DAY_HOURS)[np.newaxis, :] - state["hour"][:, np.newaxis] - 1) % DAY_HOURS
-    hours = np.where(places < passed[:, np.newaxis], 0, state["hours"])
+    last = state["hour"]
+    kept = _BETWEEN[last % DAY_HOURS] >= (hour - last)[:, np.newaxis]
+    hours = state["hours"] * kept
     slot = hour % DAY_HOURS
     hours[:, slot] = np.minimum(0xFFFF, hours[:, slot].astype(np.int64) + cut.counts)
-    slots = np.where(places < passed[:, np.newaxis], 0, state["slots"])
+    slots = state["slots"] * kept
     slots[:, slot] |= cut.bits(cut.seen.time_ms // SLOT_MS % SLOTS_PER_HOUR).astype(np.uint8)
     state["hours"], state["slots"] = hours, slots
     state["hour"] = hour

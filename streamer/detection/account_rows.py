@@ -23,6 +23,7 @@ from streamer.detection.profile import (
 from streamer.detection.settings import DAY_S, HOUR_S
 
 _FEATURES = np.array(PROFILE)
+_HOUR_MASKS = 1 << np.arange(DAY_HOURS)
 _ARE_HABITS = np.isin(_FEATURES, HABITS)
 MIN_GAPS = 4.0
 MIN_CONVERSED = 3.0
@@ -45,7 +46,7 @@ def rows_of(state: Accounts, cut: Segments, end_ms: int, surprise: Floats, creat
     rows["requests"] = cut.counts
     rows["requests_24h"] = total
     rows["refused"] = state["refused"].sum(axis=1, dtype=np.int64)
-    rows["active_hours"] = (active.astype(np.int64) << np.arange(DAY_HOURS)).sum(axis=1)
+    rows["active_hours"] = active @ _HOUR_MASKS
     rows["slots"] = state["slots"]
     rows["surprise"] = surprise
     rows["languages"] = state["languages"]
@@ -53,19 +54,19 @@ def rows_of(state: Accounts, cut: Segments, end_ms: int, surprise: Floats, creat
     rows["span"] = span_classes(end_ms, state["first_ms"])
     known_ms = np.where(created_ms > 0, np.minimum(created_ms, state["first_ms"]), state["first_ms"])
     span_s = np.clip((end_ms - state["first_ms"]) // 1000, HOUR_S, DAY_S)
-    for feature, values in (
-        (Feature.VOLUME, log_steps(total * DAY_S // span_s) // 32),
-        (Feature.HOURS, _where(total >= MIN_REQUESTS_FOR_HOURS, np.rint(31 * concentration(active)))),
-        (Feature.RHYTHM, _where(state["gaps"][:, N] >= MIN_GAPS, np.minimum(63, 4 * _variance(state["gaps"])))),
-        (Feature.OUTPUT, _where(state["output"][:, N] > 0, 4 * state["output"][:, MEAN])),
-        (Feature.AGE, log_steps(np.maximum(0, end_ms - known_ms) // HOUR_MS) // 64),
-        (Feature.INPUT, _where(state["input"][:, N] > 0, 4 * state["input"][:, MEAN])),
-        (Feature.GREED, _where(state["greed"][:, N] > 0, 4 * state["greed"][:, MEAN])),
-        (Feature.FOLLOW, _where(state["follow"][:, N] >= MIN_CONVERSED, np.rint(16 * state["follow"][:, MEAN]))),
-        (Feature.FOCUS, _focus(state["capability_mix"])),
-        (Feature.TONGUES, _where(state["languages"] > 0, np.bitwise_count(state["languages"]))),
-    ):
-        rows["bins"][:, PROFILE.index(feature)] = np.minimum(values, BINS - 1)
+    values = {
+        Feature.VOLUME: log_steps(total * DAY_S // span_s) // 32,
+        Feature.HOURS: _where(total >= MIN_REQUESTS_FOR_HOURS, np.rint(31 * concentration(active))),
+        Feature.RHYTHM: _where(state["gaps"][:, N] >= MIN_GAPS, np.minimum(63, 4 * _variance(state["gaps"]))),
+        Feature.OUTPUT: _where(state["output"][:, N] > 0, 4 * state["output"][:, MEAN]),
+        Feature.AGE: log_steps(np.maximum(0, end_ms - known_ms) // HOUR_MS) // 64,
+        Feature.INPUT: _where(state["input"][:, N] > 0, 4 * state["input"][:, MEAN]),
+        Feature.GREED: _where(state["greed"][:, N] > 0, 4 * state["greed"][:, MEAN]),
+        Feature.FOLLOW: _where(state["follow"][:, N] >= MIN_CONVERSED, np.rint(16 * state["follow"][:, MEAN])),
+        Feature.FOCUS: _focus(state["capability_mix"]),
+        Feature.TONGUES: _where(state["languages"] > 0, np.bitwise_count(state["languages"])),
+    }
+    rows["bins"] = np.minimum(np.stack([values[feature] for feature in PROFILE], axis=1), BINS - 1)
     return rows
 
 
@@ -104,7 +105,6 @@ def census(rows: Rows, daily: Ints, refused: tuple[int, int]) -> tuple[Ints, Int
     of_all = cell_codes(POOLED, _FEATURES[feature], places[counted], bins[counted])
     found += [of_strata, of_all]
     codes, counts = np.unique(np.concatenate(found), return_counts=True)
-    by_kind = [(cell_codes(POOLED, Feature.REFUSED, 0, np.array([at])), count) for at, count in enumerate(refused)]
-    extra = [(code, count) for code, count in by_kind if count]
-    codes = np.concatenate((codes, *(code for code, _ in extra)))
-    return codes, np.concatenate((counts, np.array([count for _, count in extra], dtype=np.int64)))
+    kinds = np.flatnonzero(refused)
+    codes = np.concatenate((codes, cell_codes(POOLED, Feature.REFUSED, 0, kinds)))
+    return codes, np.concatenate((counts, np.array(refused)[kinds]))

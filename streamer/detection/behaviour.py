@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -78,10 +80,7 @@ def behaviour_of(state: Accounts, end_ms: int, created_ms: Ints) -> Rows:
         np.log2(1.0 + total),
         (hours > 0).sum(axis=1) / np.maximum(1, np.minimum(24, total)),
         concentration(hours > 0),
-        *_mean_and_spread(state["gaps"]),
-        *_mean_and_spread(state["output"]),
-        *_mean_and_spread(state["input"]),
-        *_mean_and_spread(state["greed"]),
+        *_means_and_spreads(np.stack([state[name] for name in ("gaps", "output", "input", "greed")])),
         *(np.where(state[name][:, N] > 0, state[name][:, MEAN], np.nan) for name in ("follow", "moves", "prompted")),
         np.log2(1.0 + np.maximum(0, end_ms - known_ms) / (HOUR_S * 1000)),
     )
@@ -92,10 +91,12 @@ def behaviour_of(state: Accounts, end_ms: int, created_ms: Ints) -> Rows:
     return rows
 
 
-def _mean_and_spread(held: Floats) -> tuple[Floats, Floats]:
-    known = held[:, N] > 0
-    spread = np.sqrt(np.maximum(0.0, held[:, SQUARES]) / np.maximum(held[:, N], 1e-9))
-    return np.where(known, held[:, MEAN], np.nan), np.where(known, spread, np.nan)
+def _means_and_spreads(held: Floats) -> Iterator[Floats]:
+    """Give the mean and then the spread of each kind of value; `held` is of shape (kinds, accounts, 3)."""
+    known = held[..., N] > 0
+    spreads = np.sqrt(np.maximum(0.0, held[..., SQUARES]) / np.maximum(held[..., N], 1e-9))
+    each = zip(np.where(known, held[..., MEAN], np.nan), np.where(known, spreads, np.nan), strict=True)
+    return chain.from_iterable(each)
 
 
 def _shares(mix: Floats) -> Floats:

@@ -41,7 +41,7 @@ def clockwork(active: Marks) -> Floats:
     >>> clockwork(on_the_hour).tolist(), clockwork(np.ones((1, 144), dtype=bool)).tolist()
     ([120.0], [0.0])
     """
-    starts = active & ~np.roll(active, 1, axis=1)
+    starts = active > np.concatenate((active[:, -1:], active[:, :-1]), axis=1)
     counts = starts.reshape(len(active), DAY_HOURS, SLOTS_PER_HOUR).sum(axis=1)
     total = counts.sum(axis=1)
     found: Floats = np.where(total > 0, SLOTS_PER_HOUR * (counts**2).sum(axis=1) / np.maximum(total, 1) - total, 0.0)

@@ -94,6 +94,10 @@ class Lead(NamedTuple):
         """Give the keys of its accounts, in order."""
         return np.frombuffer(self.members, dtype=np.uint64)
 
+    def accounts(self) -> list[int]:
+        """Give the same as plain numbers."""
+        return memoryview(self.members).cast("Q").tolist()
+
 
 class HandOff(NamedTuple):
     """A request that was refused at one account and sent by another within seconds; keys of accounts, times in ms.

@@ -47,10 +47,11 @@ class Passing(NamedTuple):
 class Table:
     """The members of a group (`profile.MEMBER`) and their scores, a column for each of `PROFILE`; NaN where unknown."""
 
-    def __init__(self, rows: Rows, clocks: Clocks | None = None) -> None:
+    def __init__(self, rows: Rows, clocks: Callable[[], Clocks] | None = None) -> None:
         self.rows = rows
         self.scores = rows["scores"].astype(np.float64)
-        self._clocks = clocks
+        self._look = clocks
+        self._clocks: Clocks | None = None
 
     def __len__(self) -> int:
         """Count the members."""
@@ -65,7 +66,7 @@ class Table:
     def clocks(self) -> Clocks:
         """Give how far members keep to the clock."""
         if self._clocks is None:
-            self._clocks = clocks_of(marks(self.rows["slots"]))
+            self._clocks = clocks_of(marks(self.rows["slots"])) if self._look is None else self._look()
         return self._clocks
 
 

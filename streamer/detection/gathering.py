@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from operator import itemgetter
 from typing import Any
 
@@ -41,18 +42,15 @@ class Gathering:
         self.model_names = {name for part in parts for names in part.models for name in names}
         self.account_keys: Keys = keys
         self._links = [link for part in parts for link in part.links]
-        begin = np.cumsum([0, *(len(part.account_ids) for part in parts)])
-        first_link = np.cumsum([0, *(len(part.links) for part in parts)])
-        used, asked = _joined([part.uses for part in parts], USE), _joined([part.prompts for part in parts], PROMPT)
-        of_use = np.repeat(np.arange(len(parts)), [len(part.uses) // USE.itemsize for part in parts])
-        of_prompt = np.repeat(np.arange(len(parts)), [len(part.prompts) // PROMPT.itemsize for part in parts])
-        used["link"] += first_link[of_use].astype(np.uint32)
-        used["owner"] = place[used["owner"] + begin[of_use]]
-        asked["owner"] = place[asked["owner"] + begin[of_prompt]]
+        begin = list(accumulate((len(part.account_ids) for part in parts), initial=0))
+        first_link = list(accumulate((len(part.links) for part in parts), initial=0))
+        used = _counted_on([part.uses for part in parts], USE, owner=begin, link=first_link)
+        asked = _counted_on([part.prompts for part in parts], PROMPT, owner=begin)
+        owners, asked["owner"] = place[used["owner"]], place[asked["owner"]]
         of_links = np.fromiter(map(_KEY, self._links), dtype=np.uint64, count=len(self._links))[used["link"]]
         behaviour = _joined([part.behaviour for part in parts], BEHAVIOUR)
-        self.behaviour: Rows = behaviour[np.unique(behaviour["key"], return_index=True)[1]]
-        by_owner = np.lexsort((of_links, used["owner"]))
+        self.behaviour: Rows = behaviour.take(_by_key(behaviour["key"])[1])
+        by_owner = np.lexsort((of_links, owners))
         self._used = used["link"][by_owner]
         repeated = len(keys) < len(rows)
         self.prompts = _each_once(asked) if repeated else asked.take(np.lexsort((asked["value"], asked["owner"])))
@@ -60,8 +58,8 @@ class Gathering:
         self._hashed: Keys = self.prompts["value"][hashed]
         self.keys: Keys = np.concatenate((of_links[by_owner], template_keys(self._hashed).ravel()))
         self.owners: Places = np.concatenate(
-            (used["owner"][by_owner], np.repeat(self.prompts["owner"][hashed], TEMPLATE_KEYS))
-        ).astype(np.int64)
+            (owners[by_owner], np.repeat(self.prompts["owner"][hashed], TEMPLATE_KEYS)), dtype=np.int64
+        )
 
     def link(self, at: int) -> Link:
         """Give the link of an entry of `keys`."""
@@ -74,6 +72,17 @@ class Gathering:
 def _joined(parts: Sequence[bytes], dtype: np.dtype[Any]) -> Rows:
     """Put packed rows one after another; joined as bytes, for numpy would compare all fields of all parts first."""
     return np.frombuffer(bytearray().join(parts), dtype=dtype)
+
+
+def _counted_on(parts: Sequence[bytes], dtype: np.dtype[Any], **firsts: Sequence[int]) -> Rows:
+    """Join packed rows; in some columns each part counts from a first number of its own."""
+    rows = _joined(parts, dtype)
+    end = 0
+    for number, part in enumerate(parts):
+        begin, end = end, end + len(part) // dtype.itemsize
+        for name, first in firsts.items():
+            rows[name][begin:end] += first[number]
+    return rows
 
 
 def _by_key(keys: Keys) -> tuple[Keys, Places, Places]:

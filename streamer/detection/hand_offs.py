@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from streamer.detection.evidence import HandOff
 from streamer.detection.gathering import Gathering
-from streamer.detection.links import prompt_keys
+from streamer.detection.links import Keys, prompt_keys
 from streamer.detection.open_window import BY_SHAPE
 from streamer.detection.profile import Rows
 from streamer.detection.settings import DetectionSettings
 from streamer.detection.sightings import ACCOUNT_MASK, NOBODY, Sightings
 
 MAX_TAKERS = 3
+
+
+class _Sent(NamedTuple):
+    """A prompt that an account sent: when first, when it was first refused, and who had the prompt `before`."""
+
+    value: int
+    account: int
+    first_ms: int
+    refused_ms: int | None
+    by_shape: bool
+    before: int
+
+
+def _sent(prompts: Rows, accounts: Keys, before: Keys, start_ms: int) -> Iterator[_Sent]:
+    return map(
+        _Sent,
+        prompts["value"].tolist(),
+        accounts.tolist(),
+        [start_ms + first_ms for first_ms in prompts["first_ms"].tolist()],
+        [start_ms + refused_ms if refused_ms >= 0 else None for refused_ms in prompts["refused_ms"].tolist()],
+        (prompts["kind"] == BY_SHAPE).tolist(),
+        before.tolist(),
+    )
 
 
 class HandOffs:
@@ -46,55 +70,44 @@ class HandOffs:
         accounts = gathered.account_keys[prompts["owner"]]
         epoch, start_ms = window // self._epoch_windows, window * self._window_ms
         values = prompts["value"].tolist()
-        refused = np.flatnonzero(prompts["refused_ms"] >= 0)
-        turned_away = {*self._open, *(values[at] for at in refused.tolist())}
+        turned_away = {*self._open, *prompts["value"][prompts["refused_ms"] >= 0].tolist()}
         watched = [at for at, value in enumerate(values) if value in turned_away]
-        before = dict(zip(watched, self._sightings.before(keys[watched], epoch).tolist(), strict=True))
+        before = self._sightings.before(keys[watched], epoch)
         self._sightings.shared(keys, accounts, epoch)
-        asked: dict[int, list[int]] = {}
-        for at in watched:
-            asked.setdefault(values[at], []).append(at)
-        found: list[HandOff] = []
-        for value, places in sorted(asked.items()):
-            had = [before[at] for at in places]
-            found += self._match(value, prompts.take(places), accounts[places].tolist(), had, start_ms)
-        self._remember(prompts.take(refused), accounts[refused].tolist(), start_ms)
+        asked: dict[int, list[_Sent]] = {}
+        for sent in _sent(prompts.take(watched), accounts[watched], before, start_ms):
+            asked.setdefault(sent.value, []).append(sent)
+        found = [hand_off for value, sent in sorted(asked.items()) for hand_off in self._match(value, sent)]
+        self._remember(asked, start_ms)
         return found
 
-    def _match(self, value: int, prompts: Rows, accounts: list[int], before: list[int], start_ms: int) -> list[HandOff]:
+    def _match(self, value: int, asked: Sequence[_Sent]) -> Iterator[HandOff]:
         turned_away = list(self._open.get(value, ()))
-        turned_away += [
-            (account, start_ms + int(row["refused_ms"]))
-            for account, row in zip(accounts, prompts, strict=True)
-            if row["refused_ms"] >= 0
-        ]
-        users = {account for account, _ in turned_away} | set(accounts)
+        turned_away += [(sent.account, sent.refused_ms) for sent in asked if sent.refused_ms is not None]
+        users = {account for account, _ in turned_away} | {sent.account for sent in asked}
         if not 1 < len(users) <= MAX_TAKERS:
-            return []
-        known = {int(np.uint64(account) & ACCOUNT_MASK) for account, _ in turned_away} | {int(NOBODY)}
-        if not known.issuperset(before):
-            return []
-        within_ms = self._within_ms
-        found = []
-        for taker, row in zip(accounts, prompts, strict=True):
-            taken_ms = start_ms + int(row["first_ms"])
+            return
+        known = {account & int(ACCOUNT_MASK) for account, _ in turned_away} | {int(NOBODY)}
+        if not known.issuperset(sent.before for sent in asked):
+            return
+        for sent in asked:
             givers = [
                 (at_ms, giver)
                 for giver, at_ms in turned_away
-                if giver != taker and at_ms <= taken_ms <= at_ms + within_ms
+                if giver != sent.account and at_ms <= sent.first_ms <= at_ms + self._within_ms
             ]
             if givers:
                 refused_ms, giver = max(givers)
-                found.append(HandOff(giver, taker, taken_ms, taken_ms - refused_ms, int(row["kind"]) == BY_SHAPE))
-        return found
+                yield HandOff(giver, sent.account, sent.first_ms, sent.first_ms - refused_ms, sent.by_shape)
 
-    def _remember(self, refused: Rows, accounts: list[int], start_ms: int) -> None:
+    def _remember(self, asked: Mapping[int, Sequence[_Sent]], start_ms: int) -> None:
         """Keep what was refused so late that the next window may take it up."""
-        from_ms = self._window_ms - self._within_ms
-        self._open = {}
-        for account, row in zip(accounts, refused, strict=True):
-            if row["refused_ms"] >= from_ms:
-                self._open.setdefault(int(row["value"]), []).append((account, start_ms + int(row["refused_ms"])))
+        from_ms = start_ms + self._window_ms - self._within_ms
+        late = {
+            value: [(s.account, s.refused_ms) for s in sent if s.refused_ms is not None and s.refused_ms >= from_ms]
+            for value, sent in asked.items()
+        }
+        self._open = {value: refused for value, refused in late.items() if refused}
 
     def snapshot(self) -> dict[str, Any]:
         """Plain data from which `restore` makes the same."""

@@ -50,7 +50,8 @@ class Identities:
         facts.read(seen.identities)
         count = len(seen.identities)
         owner, said = np.divmod(each_once(seen.account.astype(np.int64) * count + seen.identity), count)
-        starts = np.flatnonzero(begins(owner))
+        sizes = np.bincount(owner)
+        starts = np.cumsum(sizes) - sizes
         created = facts["created_ms"][said]
         earliest = np.minimum.reduceat(np.where(created > 0, created, _NEVER_MS), starts)
         # A plan that is named goes before one that is not.
@@ -58,8 +59,8 @@ class Identities:
         plan = np.maximum.reduceat(np.where(stratum == facts.other_stratum, 0, stratum), starts)
         address = facts["address"][said]
         places = (facts["device"][said], address, facts["payment"][said])
-        model, models = self._models(said, starts)
-        links, uses = self._uses(owner, said, starts)
+        model, models = self._models(said, starts, sizes)
+        links, uses = self._uses(owner, said, starts, sizes)
         return Who(
             np.where(plan == 0, facts.other_stratum, plan),
             np.maximum.reduceat(facts["organization"][said], starts),
@@ -72,15 +73,15 @@ class Identities:
             models,
         )
 
-    def _uses(self, owner: Ints, said: Ints, starts: Ints) -> tuple[list[Link], Rows]:
+    def _uses(self, owner: Ints, said: Ints, starts: Ints, sizes: Ints) -> tuple[list[Link], Rows]:
         """Give who is on which link, each once, and the links; of many identities some are enough."""
         facts = self._facts
-        if np.diff(starts, append=len(owner)).max() > MAX_IDENTITIES:
+        if sizes.max() > MAX_IDENTITIES:
             by_order = np.lexsort((facts.order(said), owner))
             owner, said = owner[by_order], said[by_order]
             kept = np.arange(len(owner)) - starts[owner] < MAX_IDENTITIES
             owner, said = owner[kept], said[kept]
-        numbers = facts["links"][said].ravel()
+        numbers = facts["links"].take(said, axis=0).ravel()
         known = np.flatnonzero(numbers != NO_LINK)
         numbers, owner = numbers[known], owner[known // len(KINDS)]
         used, place = distinct(numbers, len(facts.links))
@@ -89,7 +90,7 @@ class Identities:
         uses["owner"], uses["link"] = np.divmod(pairs, max(1, len(used)))
         return list(map(facts.links.__getitem__, used.tolist())), uses
 
-    def _models(self, said: Ints, starts: Ints) -> tuple[Ints, list[tuple[str, ...]]]:
+    def _models(self, said: Ints, starts: Ints, sizes: Ints) -> tuple[Ints, list[tuple[str, ...]]]:
         """Give the distinct models of each account, in order: places in a list of tuples, and that list."""
         facts = self._facts
         used, model = distinct(facts.ranks[facts["model"][said]], len(facts.names))
@@ -98,9 +99,8 @@ class Identities:
         found = lowest
         told: list[tuple[str, ...]] = [(name,) for name in names]
         number = {names: at for at, names in enumerate(told)}
-        ends = np.append(starts[1:], len(said))
         for at in np.flatnonzero(lowest != highest).tolist():
-            several = tuple(names[place] for place in sorted(set(model[starts[at] : ends[at]].tolist())))
+            several = tuple(names[place] for place in sorted(set(model[starts[at] : starts[at] + sizes[at]].tolist())))
             found[at] = number.setdefault(several, len(told))
             if found[at] == len(told):
                 told.append(several)
@@ -134,13 +134,6 @@ def distinct(numbers: Ints, count: int) -> tuple[Ints, Ints]:
     return used, places[numbers]
 
 
-def begins(owner: Ints) -> Ints:
-    """Say where another owner begins; owners are in order."""
-    fresh = np.ones(len(owner), dtype=np.bool_)
-    np.not_equal(owner[1:], owner[:-1], out=fresh[1:])
-    return fresh
-
-
 def _origins(owner: Ints, address: Ints, prompted: Ints) -> Origins:
     told = np.flatnonzero(address)
     owner, address = owner[told], address[told]
@@ -154,7 +147,7 @@ def _origins(owner: Ints, address: Ints, prompted: Ints) -> Origins:
 def prompts_of(seen: Columns, cut: Segments, start_ms: int) -> Rows:
     """Give the prompts of each account, each once: when it was first sent and when it was first refused."""
     asked = np.flatnonzero(seen.prompt_kind != NO_PROMPT)
-    owner = np.repeat(np.arange(len(cut.starts)), cut.counts)[asked]
+    owner = seen.account[asked]
     value, refused = seen.prompt[asked], seen.refused[asked].astype(np.bool_)
     offset = (seen.time_ms[asked] - start_ms).astype(np.int64)
     order = np.lexsort((value, owner))  # which keeps the order by time
@@ -169,6 +162,8 @@ def prompts_of(seen: Columns, cut: Segments, start_ms: int) -> Rows:
     prompts["value"], prompts["owner"], prompts["first_ms"] = value[starts], owner[starts], offset[starts]
     prompts["refused_ms"] = np.where(earliest == never, -1, earliest)
     prompts["kind"] = seen.prompt_kind[asked][order][starts]
+    if cut.counts.max() <= MAX_PROMPTS:
+        return prompts
     first_of_owner = np.searchsorted(prompts["owner"], prompts["owner"])
     return prompts.compress(np.arange(len(prompts)) - first_of_owner < MAX_PROMPTS)
 

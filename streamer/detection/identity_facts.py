@@ -84,7 +84,8 @@ class Facts:
     def _facts(self, said: tuple[Any, ...]) -> tuple[Any, ...]:
         """Read one identity; in the order of the columns."""
         identity = Identity._make(said[:-1])
-        links = [self._number(kind, value) for kind, value in shared_values(identity, self._disabled)]
+        told = shared_values(identity, self._disabled)
+        links = [self._number(value) if (known := self._links_of.get(value)) is None else known for value in told]
         return (
             self.other_stratum if identity.plan is None else self._strata.get(identity.plan, self.other_stratum),
             self._key("organization", identity.organization_id),
@@ -105,13 +106,12 @@ class Facts:
             key = self._keys[kind, value] = stable_key(kind, value)
         return key
 
-    def _number(self, kind: str, value: str) -> int:
-        number = self._links_of.get((kind, value))
-        if number is None:
-            link = Link(self._key(kind, value), kind, value)
-            number = self._links_of[kind, value] = self._numbers.setdefault(link.key, len(self.links))
-            if number == len(self.links):
-                self.links.append(link)
+    def _number(self, told: tuple[str, str]) -> int:
+        """Give a value that is met for the first time its number."""
+        link = Link(self._key(*told), *told)
+        number = self._links_of[told] = self._numbers.setdefault(link.key, len(self.links))
+        if number == len(self.links):
+            self.links.append(link)
         return number
 
     def _rank_models(self) -> None:

@@ -45,7 +45,7 @@ class LeadBook:
             self.ties[link] = Tie(lead, window, known.keys)
             return
         before = known.keys if known is not None else frozenset()
-        tie = self.ties[link] = Tie(lead, window, frozenset(lead.keys().tolist()))
+        tie = self.ties[link] = Tie(lead, window, frozenset(lead.accounts()))
         for key in tie.keys - before:
             self._of_account[key].add(link)
         for key in before - tie.keys:
@@ -102,6 +102,10 @@ class LeadBook:
         held.discard(key)
         if not held:
             del self._of_account[account]
+
+    def on(self, accounts: Iterable[int]) -> set[int]:
+        """Give the link values that any of some accounts is on."""
+        return set().union(*(self._of_account[account] for account in accounts if account in self._of_account))
 
     def overlapping(self, accounts: Iterable[int]) -> Counter[int]:
         """Give the link values that accounts are on, and how many of them are on each."""

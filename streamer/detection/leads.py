@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import accumulate, chain, pairwise
 
 import numpy as np
 
-from streamer.detection.clocks import clocks_of, marks
+from streamer.detection.clocks import Clocks, clocks_of, marks
 from streamer.detection.evidence import Lead
 from streamer.detection.families import Table
 from streamer.detection.group import control
 from streamer.detection.link_group import Group
 from streamer.detection.links import BINDING
-from streamer.detection.member_table import MemberTable
+from streamer.detection.member_table import MemberTable, Slots
+from streamer.detection.profile import Rows
 from streamer.detection.settings import DetectionSettings
 
 
@@ -48,20 +50,33 @@ class LeadFinder:
         return leads, tests
 
     def _look(self, members: Sequence[Sequence[int]]) -> Iterator[tuple[float, bool, int]]:
-        """Give of each group the trace of control in it, whether it could be tested, and its requests of a day.
-
-        When an account was active is looked at once, however many of the groups it is in.
-        """
+        """Give of each group the trace of control in it, whether it could be tested, and its requests of a day."""
         slots, ends = self._members.slots_of_each(members)
-        rows = self._members.rows.take(slots)
-        requests = [0, *rows["requests_24h"].cumsum(dtype=np.int64).tolist()]
-        different, place = np.unique(slots, return_inverse=True)
-        clocks = clocks_of(marks(self._members.rows["slots"][different])).take(place)
+        rows = self._members.rows
+        requests = [0, *rows["requests_24h"][slots].cumsum(dtype=np.int64).tolist()]
+        clocks = _Clocks(rows["slots"], slots)
         for begin, end in pairwise((0, *ends)):
             tested = end - begin >= self._group.min_accounts
-            table = Table(rows[begin:end], clocks.cut(begin, end)) if tested else None
-            log10_p = control(table, self._group) if table is not None else 0.0
+            log10_p = 0.0
+            if tested:
+                table = Table(rows.take(slots[begin:end]), partial(clocks.cut, begin, end))
+                log10_p = control(table, self._group)
             yield log10_p, tested, requests[end] - requests[begin]
+
+
+class _Clocks:
+    """When the accounts of all groups were active: looked at once, however many they are in, and only if need be."""
+
+    def __init__(self, marked: Rows, slots: Slots) -> None:
+        self._marked, self._slots = marked, slots
+        self._found: Clocks | None = None
+
+    def cut(self, begin: int, end: int) -> Clocks:
+        """Give what is known of one group."""
+        if self._found is None:
+            different, place = np.unique(self._slots, return_inverse=True)
+            self._found = clocks_of(marks(self._marked[different])).take(place)
+        return self._found.cut(begin, end)
 
 
 def _packed(groups: Sequence[Sequence[int]]) -> list[bytes]:

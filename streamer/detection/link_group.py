@@ -21,6 +21,7 @@ class Group:
     """The accounts on one value: the key of each, and the window in which it was last on it."""
 
     __slots__ = (
+        "_oldest",
         "judged_accounts",
         "judged_requests",
         "judged_window",
@@ -34,6 +35,7 @@ class Group:
     def __init__(self, link: Link, window: int) -> None:
         self.link = link
         self.members: dict[int, int] = {}
+        self._oldest = window  # nobody was last on it before
         self.last_window = window
         self.judged_window = -1
         self.judged_requests = 0
@@ -43,8 +45,10 @@ class Group:
 
     def forget(self, before_window: int) -> None:
         """Drop accounts that were last on the value before a window."""
-        for key in [key for key, window in self.members.items() if window < before_window]:
-            del self.members[key]
+        if before_window > self._oldest:
+            for key in [key for key, window in self.members.items() if window < before_window]:
+                del self.members[key]
+            self._oldest = before_window
 
     def judged(self, window: int, requests: int) -> None:
         """Note that the group is judged now, so that it can be told when it has grown enough to be judged again."""
@@ -68,6 +72,7 @@ class Group:
         self.judged_window, self.judged_requests, self.judged_accounts, self.new_requests, self.suspect = state[2:7]
         keys, windows = np.frombuffer(state[7], dtype="<u8"), np.frombuffer(state[8], dtype="<i4")
         self.members = dict(zip(keys.tolist(), windows.tolist(), strict=True))
+        self._oldest = min(self.members.values(), default=self.last_window)
         return self
 
 
@@ -75,9 +80,10 @@ class Uses:
     """Those uses of values at some `places` of all, by value and account; `values` has each value once, in order."""
 
     def __init__(self, keys: Keys, owners: Places, places: Places) -> None:
-        self._places = places[np.lexsort((owners[places], keys[places]))]
-        keys = keys[self._places]
-        self._owners = owners[self._places]
+        keys, owners = keys[places], owners[places]
+        order = np.lexsort((owners, keys))
+        keys = keys[order]
+        self._places, self._owners = places[order], owners[order]
         self._begins = np.ones(len(keys), dtype=np.bool_)
         np.not_equal(keys[1:], keys[:-1], out=self._begins[1:])
         self._number = np.cumsum(self._begins) - 1
@@ -102,7 +108,9 @@ class Uses:
         begins = starts.tolist()
         for group, begin, end, count in zip(groups, begins, [*begins[1:], len(accounts)], requests, strict=True):
             members = group.members
-            if end - begin > FEW:
+            if end - begin == 1:
+                members[accounts[begin]] = window
+            elif end - begin > FEW:
                 members.update(dict.fromkeys(accounts[begin:end], window))
             else:
                 for account in accounts[begin:end]:

@@ -78,8 +78,9 @@ class LinkIndex:
         grouped = np.zeros(len(gathered.account_keys), dtype=np.bool_)
         grouped[owners[uses.places_of(known)]] = grouped[owners[met]] = True
         self._join(uses, groups, gathered, window)
-        newcomers = Uses(keys, owners, met)
-        self._join(newcomers, list(map(self.groups.get, newcomers.values)), gathered, window)
+        if len(met):
+            newcomers = Uses(keys, owners, met)
+            self._join(newcomers, list(map(self.groups.get, newcomers.values)), gathered, window)
         return grouped
 
     def _popular(self, values: list[int]) -> Flags:
@@ -115,10 +116,12 @@ class LinkIndex:
         every = self._window.windows(settings.judge_every_s)
         often = self._window.windows(settings.judge_suspect_every_s)
         oldest = window - self._window.windows(settings.horizon_s)
-        touched, self._touched = sorted(self._touched.items()), {}
-        for key, group in touched:
+        trials, min_accounts = self._trials, self._min_accounts
+        touched, self._touched = self._touched, {}
+        for key in sorted(touched):
+            group = touched[key]
             count, most = len(group.members), limit
-            on_trial = self._trials.get(key, oldest) > oldest
+            on_trial = key in trials and trials[key] > oldest
             if on_trial:
                 most *= HUB_AGAIN_RATIO
             if count > most:
@@ -127,9 +130,9 @@ class LinkIndex:
             if count > most:
                 self._drop(key)
                 self._hubs[key] = window
-                self._trials.pop(key, None)
+                trials.pop(key, None)
             elif count >= MIN_TIE and reference.ready and not on_trial:
-                if count >= self._min_accounts:
+                if count >= min_accounts:
                     grown = group.new_requests >= settings.judge_growth_ratio * group.judged_requests
                 else:
                     grown = count >= (1 + TIE_GROWTH_RATIO) * group.judged_accounts

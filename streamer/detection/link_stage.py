@@ -8,14 +8,7 @@ from typing import Any
 import numpy as np
 
 from streamer.detection.bursts import Bursts
-from streamer.detection.evidence import (
-    CELL,
-    ActiveAccounts,
-    Behaviours,
-    LeadReport,
-    WatchedAccounts,
-    WindowReport,
-)
+from streamer.detection.evidence import CELL, ActiveAccounts, Behaviours, LeadReport, WatchedAccounts, WindowReport
 from streamer.detection.gathering import Gathering
 from streamer.detection.hand_offs import HandOffs
 from streamer.detection.launches import LaunchWatch
@@ -134,9 +127,11 @@ class LinkStage:
         gathered = Gathering(parts, templates=TEMPLATE not in self.settings.link.disabled_kinds)
         hand_offs = self._hand_offs.see(gathered, window)
         grouped = self._index.see(gathered, window)
-        passing = np.array([key for found in hand_offs for key in (found.giver, found.taker)], dtype=np.uint64)
         loud = gathered.rows["requests"] >= self.settings.alert.account_min_requests
-        wanted = grouped | loud | np.isin(gathered.account_keys, passing)
+        wanted = grouped | loud
+        if hand_offs:
+            passing = np.array([key for found in hand_offs for key in (found.giver, found.taker)], dtype=np.uint64)
+            wanted |= np.isin(gathered.account_keys, passing)
         self._remember(gathered, wanted, reference, window)
         judged = (
             self._bursts.at_close(self._members.name(int(row["key"])), row, reference) for row in gathered.rows[loud]

@@ -138,7 +138,11 @@ class OpenWindow:
             for r in requests
         ]
         columns["identity"].fromlist(roll.numbers(said))
-        columns["session"].fromlist([0 if (name := r.session_id) is None else _session(name) for r in requests])
+        # 32 bits that stand for a session, never 0 but where there is none.
+        names = [r.session_id for r in requests]
+        columns["session"].fromlist(
+            [0 if name is None else crc32(name.encode("utf-8", "surrogatepass")) | 1 for name in names]
+        )
         prompts = [_shape_of(r) if (simhash := r.prompt_simhash) is None else int(simhash, 16) for r in requests]
         columns["prompt"].fromlist(prompts)
         columns["marks"].fromlist(
@@ -205,11 +209,6 @@ def _shape_of(request: Request) -> int:
     """Give what a prompt without a hash is known by, 0 if it is too short to tell."""
     asked = request.input_tokens
     return 0 if asked is None or asked < MIN_TELLING_TOKENS else _shape(request.model, asked, request.max_tokens)
-
-
-def _session(name: str) -> int:
-    """Give 32 bits that stand for a session, never 0."""
-    return crc32(name.encode("utf-8", "surrogatepass")) | 1
 
 
 def _order(found: dict[str, Ints]) -> Ints:

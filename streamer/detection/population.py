@@ -76,7 +76,8 @@ class Reference:
         enough = totals[:, used] >= settings.min_stratum_accounts
         chosen = np.where(enough, np.arange(len(counts))[:, np.newaxis, np.newaxis], POOLED)
         self._known = enough | enough[POOLED]
-        self._scores = np.zeros((*totals[:, used].shape, BINS), dtype=np.float32)
+        self._scores = np.full((*totals[:, used].shape, BINS), np.nan, dtype=np.float32)
+        self._scores[self._known] = 0.0
         self._variance = np.zeros(totals[:, used].shape)
         if self.ready:
             self._score(counts, totals, enough)
@@ -105,9 +106,7 @@ class Reference:
         bins = rows["bins"].astype(np.int64)
         stratum = rows["stratum"].astype(np.int64)[:, np.newaxis]
         feature = np.arange(len(PROFILE))
-        place = buckets(rows)
-        known = (bins != MISSING) & self._known[stratum, feature, place]
-        return np.where(known, self._scores[stratum, feature, place, bins], np.float32(np.nan))
+        return np.where(bins == MISSING, np.float32(np.nan), self._scores[stratum, feature, buckets(rows), bins])
 
     def usual_variance(self, rows: Rows) -> Floats:
         """Give the variance of the volume bins of accounts of the same plan that were seen for as long; NaN unknown.

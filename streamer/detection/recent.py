@@ -10,12 +10,18 @@ import numpy as np
 
 from streamer.detection.request import Request
 
+# To copy one takes two thirds of the time of making one.
+_DIGEST = blake2b(digest_size=8)
+
 
 def event_keys(requests: Iterable[Request]) -> list[int]:
     """Give the bits by which each request is known when it comes again."""
-    names = [f"{request.account_id}\0{request.event_id}".encode("utf-8", "surrogatepass") for request in requests]
-    digests = b"".join([blake2b(name, digest_size=8).digest() for name in names])
-    keys: list[int] = np.frombuffer(digests, dtype=">u8").tolist()
+    digests = []
+    for request in requests:
+        digest = _DIGEST.copy()
+        digest.update(f"{request.account_id}\0{request.event_id}".encode("utf-8", "surrogatepass"))
+        digests.append(digest.digest())
+    keys: list[int] = np.frombuffer(b"".join(digests), dtype=">u8").tolist()
     return keys
 
 

@@ -74,7 +74,7 @@ class Search:
         found = [
             Seed(
                 f"{lead.link.kind}|{lead.link.value}",
-                frozenset(lead.keys().tolist()),
+                frozenset(lead.accounts()),
                 (lead.link,),
                 lead.log10_p,
                 urgent=False,
@@ -104,7 +104,7 @@ class Search:
             for cluster in clusters.by_id.values()
             if cluster.kind == "cluster" and cluster.strongest().is_alarming and cluster.held()
         ]
-        return sorted(found, key=lambda seed: (seed.log10_p, seed.name, sorted(seed.keys)))
+        return sorted(found, key=lambda seed: (seed.log10_p, seed.name))
 
     def look(self, seeds: Iterable[Seed], clusters: Clusters, grower: Grower, window: int) -> tuple[list[Suspect], int]:
         """Grow seeds and judge what they become; also how many were judged."""
@@ -136,7 +136,7 @@ class Search:
         if 2 * len(seen) <= len(keys):
             return False
         then = sum(self.looked[key].requests for key in seen)
-        return sum(grower.requests(seen).values()) <= NEWS_RATIO * then
+        return grower.total_requests(seen) <= NEWS_RATIO * then
 
     def look_at(self, crowds: Iterable[Crowding], grower: Grower, window: int) -> list[Suspect]:
         """Judge accounts that share nothing but how they behave."""

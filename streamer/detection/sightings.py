@@ -41,7 +41,7 @@ class Sightings:
 
     def _places(self, keys: Keys) -> Keys:
         shard = keys % self._shards // self._partitions
-        return shard * self._slots_per_shard + (keys >> np.uint64(8)) % self._slots_per_shard
+        return shard * self._slots_per_shard + (keys >> np.uint64(8) & self._slots_per_shard - np.uint64(1))
 
     def shared(self, keys: Keys, accounts: Keys, epoch: int) -> Flags:
         """Note accounts on values; say for each whether another was on that value now, in this epoch or the last.
@@ -53,9 +53,9 @@ class Sightings:
         accounts = accounts & ACCOUNT_MASK
         order = np.argsort(keys)
         ordered, owners = keys[order], accounts[order]
-        begins = np.concatenate(([True], ordered[1:] != ordered[:-1]))
-        differs = np.concatenate(([False], owners[1:] != owners[:-1])) & ~begins
-        starts = np.flatnonzero(begins)
+        begins = np.ones(len(keys), dtype=np.bool_)
+        np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
+        starts, number = np.flatnonzero(begins), np.cumsum(begins) - 1
         # The sort is several times as fast where it need not be stable; who was first is asked of the places.
         values, first = ordered[starts], accounts[np.minimum.reduceat(order, starts)]
         places = self._places(values)
@@ -63,13 +63,15 @@ class Sightings:
         now = np.uint64(epoch & 0xFF)
         fresh = (found >> TAG_SHIFT == values >> TAG_SHIFT) & (((now - (found >> ACCOUNT_BITS)) & EPOCH_MASK) <= 1)
         met = fresh & (found & ACCOUNT_MASK != first)
-        several = np.logical_or.reduceat(differs, starts)
-        kept = met if not self._count_several else np.zeros_like(met)
-        owner = first if not self._count_several else np.where(met | several, SEVERAL, first)
-        self._slots[places[~kept]] = (values >> TAG_SHIFT << TAG_SHIFT | now << ACCOUNT_BITS | owner)[~kept]
+        several = np.zeros(len(starts), dtype=np.bool_)
+        several[number[1:][(owners[1:] != owners[:-1]) & ~begins[1:]]] = True
+        told = values >> TAG_SHIFT << TAG_SHIFT | now << ACCOUNT_BITS
+        if self._count_several:
+            self._slots[places] = told | np.where(met | several, SEVERAL, first)
+        else:
+            self._slots[places[~met]] = (told | first)[~met]
         shared = np.empty(len(keys), dtype=np.bool_)
-        met |= several
-        shared[order] = np.repeat(met, np.diff(starts, append=len(ordered)))
+        shared[order] = (met | several)[number]
         return shared
 
     def before(self, keys: Keys, epoch: int) -> Keys:

@@ -41,7 +41,7 @@ class Telling:
         """Learn what a window brought; give its active accounts, and the cells of the census (`evidence.CELL`)."""
         start_ms = window * self._window_ms
         end_ms = start_ms + self._window_ms
-        account_ids = [seen.account_ids[at] for at in cut.accounts.tolist()]
+        account_ids = seen.account_ids
         slots = self._book.open(account_ids, cut.first_ms, start_ms)
         state = self._book.rows.take(slots)
         odd, before_ms = surprise(state, cut.counts), state["last_ms"].copy()

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from streamer.detection.bonds import MIN_PASSERS_RATIO, Bonds
 from streamer.detection.families import Passing, Table
 from streamer.detection.group import typicality
@@ -97,6 +99,10 @@ class Grower:
         rows = self._members.of(keys)
         return dict(zip(rows["key"].tolist(), rows["requests_24h"].tolist(), strict=True))
 
+    def total_requests(self, keys: Iterable[int]) -> int:
+        """Add up how many requests of a day accounts had made when they were last active."""
+        return int(self._members.rows["requests_24h"][self._members.slots(keys)].sum(dtype=np.int64))
+
     def gather(self, keys: Iterable[int]) -> Union:
         """Take accounts as they are, without any tie."""
         return self._union(self._traces.add(NOBODY, self._traces.fresh(keys), frozenset()), {}, 0)
@@ -139,7 +145,7 @@ class Grower:
         return found
 
     def _on(self, links: Iterable[int]) -> Keys:
-        return frozenset(key for link in links for key in self._book.ties[link].keys)
+        return frozenset().union(*(self._book.ties[link].keys for link in links))
 
     def _adjacent(self, keys: Keys, used: dict[int, Link]) -> list[int]:
         """Give the ties that overlap enough, those that overlap most first.
@@ -149,14 +155,14 @@ class Grower:
         enough = self._settings.group.tie_overlap
         ties = self._book.ties
         # Nearly all ties overlap by one account only: they are told by their key alone that they do not count.
-        of_passers = self._book.overlapping(self._book.passers(keys))
+        of_passers = self._book.on(self._book.passers(keys))
         found = [
             (-count / len(tie.keys), key)
             for key, count in self._book.overlapping(keys).items()
             if (count >= enough or key in of_passers)
             and (tie := ties[key])
             and (count >= enough or tie.lead.link.kind in IDENTITY)
-            and (key not in used or not (tie.keys <= keys or self._on_tie(key) <= keys))
+            and (key not in used or not (count == len(tie.keys) or self._on_tie(key) <= keys))
         ]
         return [key for _, key in sorted(found)[:MAX_ADJACENT]]
 

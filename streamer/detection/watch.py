@@ -28,7 +28,7 @@ class Watch:
         shown = set(np.frombuffer(b"".join(lead.members for lead in leads), dtype=np.uint64).tolist())
         for lead in leads:
             if lead.log10_p <= self._least_log10_p:
-                self._until.update(dict.fromkeys(lead.keys().tolist(), until))
+                self._until.update(dict.fromkeys(lead.accounts(), until))
         for found in hand_offs:
             shown.update((found.giver, found.taker))
             self._until.update(dict.fromkeys((found.giver, found.taker), until))

@@ -55,7 +55,7 @@ class Accounts:
             for request in found:
                 seen.add([request], [request.timestamp_ms])
             self.cut = cut = Segments(seen.columns())
-            names = [cut.seen.account_ids[place] for place in cut.accounts.tolist()]
+            names = cut.seen.account_ids
             slots = self.book.open(names, cut.first_ms, window * WINDOW_MS)
             state = self.book.rows[slots]
             who = Identities(()).of(cut.seen)

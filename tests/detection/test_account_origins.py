@@ -32,8 +32,8 @@ def test_places_are_counted_for_each_account_on_its_own(found: list[tuple[str, i
     place = np.array([found[time_ms - START_MS][1] for time_ms in columns.time_ms.tolist()])
     counts = cut.count(place, width)
     assert counts.shape == (len({name for name, _ in found}), width)
-    for row, account in zip(counts.tolist(), cut.accounts.tolist(), strict=True):
-        mine = [at for name, at in found if name == columns.account_ids[account] and at != UNKNOWN]
+    for row, account_id in zip(counts.tolist(), columns.account_ids, strict=True):
+        mine = [at for name, at in found if name == account_id and at != UNKNOWN]
         expected = Counter(at % width for at in mine)
         assert row == [expected[at] for at in range(width)]
 

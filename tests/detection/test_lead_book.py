@@ -56,6 +56,9 @@ def test_a_lead_ties_its_accounts_and_no_others() -> None:
     one = tied(("p", "abc"), ("q", "cd"))
     assert overlapping(one, "abd") == {"p": 2, "q": 1}
     assert overlapping(one, "e") == {}
+    assert one.on(keys("abe")) == {link("p").key}
+    assert one.on(keys("de")) == {link("q").key}
+    assert one.on(keys("e")) == set()
     assert one.count(link("p").key, keys("bcde")) == 2
     assert one.count(link("nothing").key, keys("abc")) == 0
     assert [found.value for found in one.ties_of(key_of("c"))] == sorted("pq", key=lambda value: link(value).key)
