@@ -22,7 +22,8 @@ class Suspect(NamedTuple):
 
     `candidates` are account keys and how typical each is; `doubtful` are accounts of the group that are far from
     typical of it; `keys` are all of its accounts, `core` those that more than one thing holds in it; `rate` is how
-    often a day honest traffic brings such a group. If `by_likeness`, nothing but how they behave makes them one.
+    often a day honest traffic brings such a group. If `by_likeness`, nothing but how they behave makes them one; if
+    `is_excused`, it would be an alarm but for how they live.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class Suspect(NamedTuple):
     rate: float = 0.0
     enough: int = 1
     by_likeness: bool = False
+    is_excused: bool = False
 
 
 def suspect_of(burst: Burst, window: int) -> Suspect:

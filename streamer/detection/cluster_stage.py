@@ -32,7 +32,7 @@ from streamer.detection.union import Grower
 from streamer.detection.verdict import is_sure, severity_of
 from streamer.detection.window import Barrier
 
-FORMAT = 6
+FORMAT = 7
 DOUBT_EVERY_S = 6 * HOUR_S
 CONFIRM, DISMISS = "confirm", "dismiss"
 
@@ -162,9 +162,10 @@ class ClusterStage:
             placed = self.clusters.place(claimed, names, now_ms, self._naming.are_one_kind, self._are_apart)
             if placed is None:
                 continue
-            cluster, _, absorbed = placed
+            cluster = placed.cluster
             left = touched.setdefault(cluster.cluster_id, [])
-            for other in absorbed:
+            left += placed.left
+            for other in placed.absorbed:
                 left += touched.pop(other.cluster_id, [])
                 decisions += self.alerts.resolve(other, now_ms, f"merged into {cluster.cluster_id}")
             going = cluster.doubt(claimed.doubtful, window, self.settings.window.windows(DOUBT_EVERY_S))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from streamer.detection.cluster import Cluster, Suspect
+from streamer.detection.cluster import Cluster, ClusterAccount, Suspect
 from streamer.detection.links import stable_key
 from streamer.detection.resting import RestingClusters
 from streamer.detection.settings import AlertSettings
@@ -23,11 +23,15 @@ def _nothing_is_known(_some: Iterable[int], _others: Iterable[int], _window: int
 
 
 class Placement(NamedTuple):
-    """Where a suspect was put: its cluster, the accounts that are new in it, and clusters that it absorbed."""
+    """Where a suspect was put: its cluster, the accounts that are new in it, and clusters that it absorbed.
+
+    `left` are accounts that it had named and let go, as they are not of its kind.
+    """
 
     cluster: Cluster
     new_accounts: list[int]
     absorbed: list[Cluster]
+    left: Sequence[ClusterAccount] = ()
 
 
 class Clusters:
@@ -51,14 +55,15 @@ class Clusters:
         """Put a suspect where it belongs: into the clusters it overlaps, which become one, or into one of its own.
 
         Clusters that are not `alike` stay apart. Of a cluster whose other accounts are clearly `apart` from an alarming
-        suspect, the suspect takes its own with it.
+        suspect, the suspect takes its own with it; where those are most of the cluster, it is the others that go.
 
         None where it overlaps none enough and is nothing of its own.
         """
         if suspect.kind == "account":
             return self._single(suspect, names, now_ms)
         found = self._of_one_kind(self._overlapping(suspect), suspect, alike)
-        found = [cluster for cluster in found if not self._splits(cluster, suspect, apart)]
+        left: list[ClusterAccount] = []
+        found = [cluster for cluster in found if not self._splits(cluster, suspect, apart, left)]
         if not found and self._is_nothing_new(suspect):
             return None
         absorbed: list[Cluster] = []
@@ -77,20 +82,29 @@ class Clusters:
         free = {key: score for key, score in suspect.candidates.items() if self.of_account.get(key) in mine}
         new += cluster.take(suspect._replace(candidates=free), names, now_ms)
         self.of_account.update(dict.fromkeys(cluster.accounts, cluster.cluster_id))
-        return Placement(cluster, sorted(set(new)), absorbed)
+        return Placement(cluster, sorted(set(new)), absorbed, left)
 
     def alone(self, key: int) -> Cluster | None:
         """Give what is known of an account that hammers, None if nothing is."""
         name = self._singles.get(key)
         return None if name is None else self.by_id[name]
 
-    def _splits(self, cluster: Cluster, suspect: Suspect, apart: Comparison) -> bool:
-        """Take from a cluster what it shares with a suspect, if the two are clearly of different kinds."""
+    def _splits(self, cluster: Cluster, suspect: Suspect, apart: Comparison, left: list[ClusterAccount]) -> bool:
+        """Part a cluster from a suspect that it overlaps, if its other accounts are clearly of another kind.
+
+        False where the cluster is the suspect's still: the others, few, have left it.
+        """
         keys = suspect.keys
         if not suspect.is_alarming or not apart(keys, cluster.held() - keys, suspect.window):
             return False
-        self.leave(cluster, [key for key in cluster.accounts if key in keys])
-        return True
+        shared = [key for key in cluster.accounts if key in keys]
+        if 2 * len(shared) <= len(cluster.accounts):
+            self.leave(cluster, shared)
+            return True
+        others = [key for key in cluster.accounts if key not in keys]
+        left += [cluster.accounts[key] for key in others if key in cluster.named]
+        self.leave(cluster, others)
+        return False
 
     def merge(self, cluster: Cluster, other: Cluster) -> None:
         """Put the accounts of another cluster into a cluster; the other is no more."""

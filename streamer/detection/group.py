@@ -49,12 +49,13 @@ class Judgement(NamedTuple):
     """What a group test found: the evidence that speaks, and the probability of all families taken together.
 
     `is_alarming` says that two families speak that do not follow from one another, one of them a clear trace of
-    control.
+    control; `is_excused` that they would, but that the accounts live as people do.
     """
 
     evidence: list[EvidenceItem]
     log10_p: float
     is_alarming: bool
+    is_excused: bool = False
 
 
 def control(table: Table, settings: GroupSettings) -> float:
@@ -137,11 +138,9 @@ def judge(
         and sum(_speaks_too(other, item, came=came) for other in clear) >= MIN_FAMILIES
         for item in clear
     )
-    if alarming:
-        passed_on = any(item.family in PASSING for item in clear)
-        loosely = not passed_on and OWNED.isdisjoint(link_kinds)
-        alarming = not (is_office(table, settings) or (loosely and keep_hours(table)))
-    return Judgement(speaking, _combined(tested, weight), alarming)
+    loosely = OWNED.isdisjoint(link_kinds) and PASSING.isdisjoint(item.family for item in clear)
+    excused = alarming and (is_office(table, settings) or (loosely and keep_hours(table)))
+    return Judgement(speaking, _combined(tested, weight), alarming and not excused, excused)
 
 
 def _combined(tested: Sequence[EvidenceItem], weight: Callable[[str], float]) -> float:

@@ -140,10 +140,11 @@ class Naming:
         return one is None or other is None or not (one.known and other.known) or one_kind(one, other) > 0
 
     def are_strange(self, some: Iterable[int], others: Iterable[int], window: int) -> bool:
-        """Whether two groups of which something is known do not clearly behave as one."""
+        """Whether two groups do not clearly behave as one, as far as is known; never before the population is known."""
         one, other = self._group(some, window), self._group(others, window)
-        known = one is not None and other is not None and one.known and other.known
-        return bool(known and one_kind(one, other) < ALIKE)  # type: ignore[arg-type]
+        if one is None or other is None:
+            return False
+        return not (one.known and other.known) or one_kind(one, other) < ALIKE
 
     def are_apart(self, some: Iterable[int], others: Iterable[int], window: int) -> bool:
         """Whether two groups of which enough is known clearly behave as two."""

@@ -187,11 +187,12 @@ class Search:
         keys = frozenset(union.table.rows["key"].tolist())
         strays: set[int] = set()
         for part in union.parts:
-            seeds = len(part & seed.keys)
-            brought = len(part) >= self._group.min_accounts and MIN_SEEDS * len(part) > seeds
-            if brought and 2 * seeds < len(seed.keys & keys) and self._naming.are_strange(part, keys - part, window):
+            brought = len(part) >= self._group.min_accounts and MIN_SEEDS * len(part) > len(part & seed.keys)
+            if brought and self._naming.are_strange(part, keys - part, window):
                 strays |= part
-        return grower.keep(union, keys - strays) if strays else union
+        # Where most of the seed brought others, it is they who are the subject.
+        few = 2 * len(strays & seed.keys) < len(seed.keys & keys)
+        return grower.keep(union, keys - strays) if strays and few else union
 
     def _of_one_kind(self, seed: Seed, union: Union, grower: Grower, window: int) -> Union:
         """Leave out what behaves otherwise than the kind that has most of the seed; its doings are its own."""
@@ -248,4 +249,5 @@ class Search:
             log10_p,
             is_alarming=found.is_alarming,
             enough=enough(union.passing, settings),
+            is_excused=found.is_excused,
         )

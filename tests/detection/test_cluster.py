@@ -57,7 +57,7 @@ def placed(one: Clusters) -> list[str]:
 
 def test_a_group_on_its_own_becomes_a_cluster_of_its_own() -> None:
     one = clusters()
-    cluster, new, absorbed = put(one, suspect("abcdef"), 7)
+    cluster, new, absorbed, _ = put(one, suspect("abcdef"), 7)
     assert (text(new), absorbed) == ("abcdef", [])
     assert {(account.account_id, account.since_ms) for account in cluster.accounts.values()} == {
         (name, 7) for name in "abcdef"
@@ -69,7 +69,7 @@ def test_a_group_on_its_own_becomes_a_cluster_of_its_own() -> None:
 def test_the_same_group_again_is_the_same_cluster_and_names_only_who_is_new() -> None:
     one = clusters()
     first = put(one, suspect("abcdef")).cluster
-    cluster, new, _ = put(one, suspect("abcdefg", window=1), 9)
+    cluster, new, *_ = put(one, suspect("abcdefg", window=1), 9)
     assert cluster is first
     assert text(new) == "g"
     assert cluster.accounts[ord("a")].since_ms == 0
@@ -121,7 +121,7 @@ def test_a_group_that_overlaps_two_clusters_makes_them_one_under_the_older_name(
     one = clusters()
     older = put(one, suspect("abcd", window=3, value="old")).cluster
     younger = put(one, suspect("wxyz", window=5, value="young", log10_p=-20.0)).cluster
-    cluster, new, absorbed = put(one, suspect("bcdxyzn", window=6, value="bridge"))
+    cluster, new, absorbed, _ = put(one, suspect("bcdxyzn", window=6, value="bridge"))
     assert cluster is older
     assert absorbed == [younger]
     assert text(new) == "nwxyz"
@@ -143,7 +143,7 @@ def test_a_cluster_that_rested_frees_its_accounts() -> None:
     one = clusters()
     cluster = put(one, suspect("abcdef")).cluster
     one.drop(cluster)
-    again, new, _ = put(one, suspect("abcdef", window=9))
+    again, new, *_ = put(one, suspect("abcdef", window=9))
     assert again.cluster_id != cluster.cluster_id
     assert text(new) == "abcdef"
 

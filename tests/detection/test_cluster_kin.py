@@ -92,6 +92,22 @@ def test_a_suspect_takes_its_own_out_of_a_cluster_whose_others_are_of_another_ki
     assert asked == [(set(mine), theirs)]
 
 
+@pytest.mark.parametrize("mine, stays", [(10, False), (11, True)])
+def test_where_most_of_a_cluster_are_a_suspects_it_is_the_others_that_leave_it(
+    mine: int,
+    stays: bool,  # noqa: FBT001
+) -> None:
+    one = clusters()
+    old = put(one, FIRST, 5).cluster
+    old.named = set(FIRST[:mine]) | {FIRST[-1]}
+    placed = one.place(suspect(FIRST[:mine], 9), NAMES, 9, apart=lambda *_: True)
+    assert placed is not None
+    assert (placed.cluster is old) is stays
+    assert set(placed.cluster.accounts) == set(FIRST[:mine])
+    assert [account.account_id for account in placed.left] == ([NAMES[FIRST[-1]]] if stays else [])
+    assert one.of_account.keys() == (set(FIRST[:mine]) if stays else set(FIRST))
+
+
 def bridge(one: Clusters, kinds: dict[int, int]) -> Placement:
     """A suspect that has most of the second cluster, some of the first and of the third; `kinds` by first account."""
 

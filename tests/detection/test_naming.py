@@ -263,14 +263,15 @@ def test_those_named_by_likeness_do_not_say_of_what_kind_a_cluster_is() -> None:
     assert field.naming.same_kind(one, NOW) == []
 
 
-def test_groups_are_strange_to_each_other_where_something_is_known_of_both_and_does_not_say_they_are_one() -> None:
+def test_groups_are_strange_to_each_other_where_it_is_not_known_that_they_are_one() -> None:
     field = Field()
     one, other = field.tell(named("a", 8), driven(8, 1)), field.tell(named("b", 6), driven(6, 2))
     kin = field.tell(named("k", 6), driven(6, 1, 5))
     assert field.naming.are_strange(keys(one), keys(other), NOW)
     assert not field.naming.are_strange(keys(one), keys(kin), NOW)
-    assert not field.naming.are_strange(keys(one), keys(["unknown"]), NOW)
-    assert not Field(cold=True).naming.are_strange(keys(one), keys(other), NOW)
+    assert field.naming.are_strange(keys(one), keys(["unknown"]), NOW)
+    field.table._samples.clear()
+    assert not field.naming.are_strange(keys(one), keys(other), NOW)
 
 
 def test_nothing_is_told_apart_before_the_population_is_known() -> None:
