@@ -15,7 +15,7 @@ from streamer.evaluation.honest import false_alerts, honest
 from streamer.evaluation.records import AlertRevision, LimitRecord, MembershipRecord, Span, read, read_span, to_ms
 from streamer.evaluation.result import ClusterResult, Evaluation
 from streamer.evaluation.traffic import DAY_MS, Plan, SeenRequest, Traffic
-from streamer.evaluation.truth import Truth
+from streamer.evaluation.truth import UNLISTED, Truth
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -61,7 +61,7 @@ def evaluate(
         calibration=calibration(wrong, days),
         families=families(campaigns, wrong),
         timelines=() if traffic is None else judge.timelines(),
-        missing=tuple(_missing(history, traffic, days)),
+        missing=tuple(_missing(history, known, traffic, days)),
     )
 
 
@@ -71,11 +71,15 @@ def purity(clusters: Iterable[ClusterResult]) -> float | None:
     return sum(pure for pure, _ in sizes) / sum(size for _, size in sizes) if sizes else None
 
 
-def _missing(history: History, traffic: Traffic | None, days: float | None) -> Iterator[str]:
+def _missing(history: History, known: Truth, traffic: Traffic | None, days: float | None) -> Iterator[str]:
     if traffic is None:
         yield _NEEDS_EVENTS
     if days is None:
         yield _NEEDS_SPAN
+    named = list(history.named_ms)
+    strange = sum(known.campaign_of(account) is None and known.class_of(account) == UNLISTED for account in named)
+    if 2 * strange > len(named):
+        yield f"accounts named of whom the truth says nothing: {strange:,} of {len(named):,}; is it of the same world?"
     unlisted = {moment.alert.alert_id for moment in history.moments if _unlisted(moment)}
     if unlisted:
         yield f"alerts that count more accounts than they list and their clusters had then: {len(unlisted):,}"

@@ -204,6 +204,12 @@ def test_accounts_that_are_counted_and_never_listed_are_doubted(judged: Judged) 
     assert not judged([alert("a1", 4, "critical", GOOD, account_count=4)]).missing
 
 
+@pytest.mark.parametrize("strangers, doubted", [(2, False), (3, True)])
+def test_a_truth_that_knows_hardly_anybody_is_doubted(judged: Judged, strangers: int, doubted: bool) -> None:  # noqa: FBT001
+    members = [member(name, 4, "k1") for name in ("c1", "c2", *(f"x{number}" for number in range(strangers)))]
+    assert any("is it of the same world?" in sentence for sentence in judged([], members).missing) is doubted
+
+
 def test_members_that_come_later_do_not_make_an_earlier_alert_right(judged: Judged) -> None:
     result = judged([alert("a1", 2, "critical", ["h1", "c1"])], [member(name, 40, "k1") for name in GOOD])
     assert not alpha(result).detected
