@@ -1,5 +1,6 @@
 """A real Apache Kafka for demonstrations and tests: fetched once, run in a directory of its own, cleaned up after."""
 
+import argparse
 import contextlib
 import fcntl
 import hashlib
@@ -217,7 +218,9 @@ def _free_ports(count: int) -> list[int]:
 
 def main(arguments: Sequence[str]) -> None:
     """A broker to try things out with, until Ctrl-C: `python -m streamer.broker [PORT]`."""
-    broker = Broker(report=lambda text: _say(f"{text} ..."), port=int(arguments[0]) if arguments else DEFAULT_PORT)
+    parser = argparse.ArgumentParser(prog="python -m streamer.broker", description="A Kafka to try things out with.")
+    parser.add_argument("port", nargs="?", type=int, default=DEFAULT_PORT, help=f"where it listens ({DEFAULT_PORT})")
+    broker = Broker(report=lambda text: _say(f"{text} ..."), port=parser.parse_args(arguments).port)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         broker.start()

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from scipy import special
 
 from streamer.detection.account_book import CAPABILITIES, DAY_HOURS, GAPS, HOUR_MS, LANGUAGES, Accounts
-from streamer.detection.open_window import UNKNOWN, Columns, Ints
+from streamer.detection.open_window import UNKNOWN, Ints
+from streamer.detection.segments import Segments
 from streamer.detection.settings import DAY_S, AccountSettings
 
 DAY_MS = 86_400_000
@@ -24,8 +25,6 @@ N, MEAN, SQUARES = 0, 1, 2
 LENGTHS = ("output", "input", "greed", "gaps")
 # Where one class of gaps ends and the next begins: from seconds (a program) to a night.
 _GAP_EDGES = LOG_STEPS * np.array([2, 4, 6, 8, 10, 12, 13, 14, 15])
-# The mask of each place; that of UNKNOWN is the last one.
-_MASKS = np.append(np.uint32(1) << np.arange(32, dtype=np.uint32), np.uint32(0))
 # How many other hours of the day lie between each of them (rows) and each (columns).
 _BETWEEN = (np.arange(DAY_HOURS) - np.arange(DAY_HOURS)[:, np.newaxis] - 1) % DAY_HOURS
 Floats = npt.NDArray[np.float64]
@@ -56,38 +55,6 @@ def concentration(active: Ints) -> Floats:
     hours = active.sum(axis=1)
     length = np.hypot(*(np.asarray(active, dtype=np.float64) @ _DIRECTIONS).T)
     return np.where(hours > 0, length / np.maximum(hours, 1), 1.0)
-
-
-class Segments:
-    """The requests of a window cut by account: sums, firsts and lasts for each."""
-
-    def __init__(self, seen: Columns) -> None:
-        self.seen = seen
-        self.counts = np.bincount(seen.account)
-        ends = np.cumsum(self.counts)
-        self.starts = ends - self.counts
-        self.first_ms, self.last_ms = seen.time_ms[self.starts], seen.time_ms[ends - 1]
-
-    def sum(self, values: Ints) -> Ints:
-        """Add up the values of each account."""
-        return np.add.reduceat(values, self.starts, axis=-1)
-
-    def bits(self, places: Ints) -> Ints:
-        """Give the set of places (0 to 31) of each account as a mask; UNKNOWN is in none."""
-        return np.bitwise_or.reduceat(_MASKS[places], self.starts)
-
-    def count(self, places: Ints, width: int) -> Ints:
-        """Count the places of each account, folded into `width`; UNKNOWN counts nowhere; shape (accounts, width)."""
-        told = np.flatnonzero(places != UNKNOWN)
-        codes = self.seen.account[told] * width + places[told] % width
-        return np.bincount(codes, minlength=len(self.starts) * width).reshape(-1, width)
-
-    def before(self, values: Ints, known: Ints) -> Ints:
-        """Give the value of the request before each one; for an account's first, what was `known` of it."""
-        shifted = np.empty_like(values)
-        shifted[1:] = values[:-1]
-        shifted[self.starts] = known
-        return shifted
 
 
 def surprise(state: Accounts, requests: Ints) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from streamer.detection.account_book import DAY_HOURS, HOUR_MS, Accounts
-from streamer.detection.account_learning import MEAN, SQUARES, Floats, N, Segments, concentration, log_steps
+from streamer.detection.account_learning import MEAN, SQUARES, Floats, N, concentration, log_steps
 from streamer.detection.open_window import Ints
 from streamer.detection.population import POOLED, SURPRISE_BINS_PER_UNIT, cell_codes
 from streamer.detection.profile import (
@@ -20,6 +20,7 @@ from streamer.detection.profile import (
     buckets,
     span_classes,
 )
+from streamer.detection.segments import Segments
 from streamer.detection.settings import DAY_S, HOUR_S
 
 _FEATURES = np.array(PROFILE)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamer.detection.account_book import AccountBook
-from streamer.detection.account_learning import Segments
 from streamer.detection.early_counts import EarlyCounts
 from streamer.detection.event_clock import NEVER_MS, EventClock
 from streamer.detection.evidence import WindowReport
 from streamer.detection.open_window import OpenWindow, Roll
 from streamer.detection.recent import Recent, event_keys
 from streamer.detection.request import Request
+from streamer.detection.segments import Segments
 from streamer.detection.settings import DetectionSettings
 from streamer.detection.telling import Telling
 

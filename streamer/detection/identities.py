@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamer.detection.account_learning import Origins, Segments
+from streamer.detection.account_learning import Origins
 from streamer.detection.evidence import PROMPT, USE
 from streamer.detection.identity_facts import NO_LINK, Facts
 from streamer.detection.links import Link
 from streamer.detection.names import KINDS
 from streamer.detection.open_window import BY_SHAPE, NO_PROMPT, Columns, Ints
 from streamer.detection.profile import Rows
+from streamer.detection.segments import Segments
 
 MAX_PROMPTS = 256
 MAX_IDENTITIES = 32

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from streamer.detection.account_book import AccountBook
-from streamer.detection.account_learning import DAY_MS, Segments, learn, surprise
+from streamer.detection.account_learning import DAY_MS, learn, surprise
 from streamer.detection.account_rows import census, rows_of
 from streamer.detection.behaviour import behaviour_of, due
 from streamer.detection.early_counts import Passed
@@ -13,6 +13,7 @@ from streamer.detection.evidence import CELL, ActiveAccounts, EarlyCount
 from streamer.detection.identities import Identities, prompts_of, refused_in
 from streamer.detection.open_window import Columns, OpenWindow
 from streamer.detection.profile import put_rows
+from streamer.detection.segments import Segments
 from streamer.detection.settings import DetectionSettings
 
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import faust
 from faust.types import TP
 
-from streamer.stream.driver import Intervals, PartitionDriver, Ports
+from streamer.stream.driver import PartitionDriver
 from streamer.stream.log_reader import LogReader
 from streamer.stream.messages import Position
 from streamer.stream.partitions import Partitions
+from streamer.stream.ports import Intervals, Ports
 from streamer.stream.sender import KafkaSender
 from streamer.stream.state_log import StateLog
 from streamer.stream.transport import FetchTransport

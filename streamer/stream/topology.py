@@ -14,8 +14,8 @@ from streamer.sinks.encode import RecordTopics, message
 from streamer.sources.decode import Decoder
 from streamer.stream.app import StageSpec
 from streamer.stream.codec import ReportDecoder, pack_reports
-from streamer.stream.driver import Intervals
 from streamer.stream.messages import Incoming, Outgoing, Position
+from streamer.stream.ports import Intervals
 from streamer.stream.rejecting import rejected
 from streamer.stream.settings import StreamSettings
 from streamer.stream.tasks import AccountTask, BarrierTask

@@ -22,7 +22,6 @@ from streamer.detection.account_learning import (
     MEAN,
     SQUARES,
     N,
-    Segments,
     concentration,
     learn,
     log_steps,
@@ -33,6 +32,7 @@ from streamer.detection.identities import Identities
 from streamer.detection.open_window import OpenWindow, bit_of
 from streamer.detection.profile import BINS, MISSING, PROFILE, SETTLED, Feature
 from streamer.detection.request import RequestRecord
+from streamer.detection.segments import Segments
 from streamer.detection.settings import AccountSettings
 from tests.detection.handmade import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, WINDOW_MS, at, bin_of
 

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import settings as trials
 from hypothesis import strategies as st
 
-from streamer.detection.account_learning import MEAN, N, Segments
+from streamer.detection.account_learning import MEAN, N
 from streamer.detection.open_window import UNKNOWN, OpenWindow
 from streamer.detection.request import RequestRecord
+from streamer.detection.segments import Segments
 from tests.detection.handmade import DAY_MS, START_MS, WINDOW_MS, at
 from tests.detection.test_account_learning import Accounts
 

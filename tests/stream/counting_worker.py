@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from streamer.metrics import Metrics
 from streamer.stream.app import StageSpec, build_app
-from streamer.stream.driver import Intervals
+from streamer.stream.ports import Intervals
 from streamer.stream.settings import StreamSettings
 from streamer.stream.transport import FetchConsumer, FetchTransport
 from streamer.stream.worker import run_worker

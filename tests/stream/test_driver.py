@@ -8,8 +8,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from streamer.metrics import Metrics
-from streamer.stream.driver import Intervals, PartitionDriver, Ports
+from streamer.stream.driver import PartitionDriver
 from streamer.stream.messages import Outgoing, Position, Stored
+from streamer.stream.ports import Intervals, Ports
 from streamer.stream.state_log import FencedError, Restored
 
 if TYPE_CHECKING:
