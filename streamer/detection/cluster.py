@@ -21,9 +21,9 @@ class Suspect(NamedTuple):
     """A group, or one account, that is improbable taken together.
 
     `candidates` are account keys and how typical each is; `doubtful` are accounts of the group that are far from
-    typical of it; `keys` are all of its accounts, `core` those that more than one thing holds in it; `rate` is how
-    often a day honest traffic brings such a group. If `by_likeness`, nothing but how they behave makes them one; if
-    `is_excused`, it would be an alarm but for how they live.
+    typical of it; `keys` are all of its accounts, `core` those that more than one thing holds in it, or one well
+    enough; `rate` is how often a day honest traffic brings such a group. If `by_likeness`, nothing but how they behave
+    makes them one; if `is_excused`, it would be an alarm but for how they live.
     """
 
     kind: str

@@ -242,7 +242,9 @@ class Search:
             doubtful,
             frozenset(keys),
             frozenset(
-                key for key, ties in zip(keys, held, strict=True) if ties >= PASSER_SUPPORT and key not in unlike
+                key
+                for key, ties in zip(keys, held, strict=True)
+                if (ties >= PASSER_SUPPORT and key not in unlike) or (key in union.banded and key in candidates)
             ),
             tuple(union.links),
             found.evidence,
