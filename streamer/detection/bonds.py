@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from itertools import chain, pairwise
 
 from streamer.detection.families import evenness
-from streamer.detection.kinds import components
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.links import IDENTITY, OWNED, PROMPTS
 from streamer.detection.settings import GroupSettings
@@ -80,10 +79,18 @@ class Bonds:
 
     def parts(self, keys: Keys, used: Iterable[int]) -> list[Keys]:
         """Give what hand-offs and ties of any kind hold together, the largest first; nothing joins these to others."""
-        joined = self._book.pairs_within(keys)
-        for link in used:
-            joined += pairwise(sorted(self._book.ties[link].keys & keys))
-        return sorted(components(keys, joined), key=len, reverse=True)
+        joined = [self._book.ties[link].keys & keys for link in used]
+        joined += map(frozenset, self._book.pairs_within(keys))
+        parts: list[Keys] = []
+        for together in sorted(joined, key=len, reverse=True):
+            touched = [part for part in parts if not part.isdisjoint(together)]
+            if len(touched) != 1 or not together <= touched[0]:
+                parts = [part for part in parts if part.isdisjoint(together)]
+                parts.append(together.union(*touched))
+        alone = keys.difference(*parts)
+        return sorted(
+            [*filter(None, parts), *(frozenset((key,)) for key in alone)], key=lambda part: (-len(part), min(part))
+        )
 
     def pairs(self, keys: Keys, used: Iterable[int]) -> list[tuple[int, int]]:
         """Give pairs that join all who passed requests to one another, or have an identity in common."""
