@@ -75,7 +75,7 @@ def _is_control(
     """Whether an item is a clear trace of control.
 
     One hand-off may be chance, whatever its probability says; and more of them among those who ask the same anyway.
-    Where accounts are used evenly as well, either needs not be as clear as it must be alone.
+    Beside hand-offs that chance hardly brings, evenness needs not be as clear as it must be alone.
     """
     if item.family in PASSING:
         enough = settings.min_hand_offs if PROMPTS.issuperset(link_kinds) else ONCE + 1
