@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from operator import itemgetter
 
 import numpy as np
@@ -19,7 +20,7 @@ from streamer.detection.evidence import (
     WatchedAccounts,
     WindowReport,
 )
-from streamer.detection.links import Keys, prompt_keys, template_keys
+from streamer.detection.links import Keys, Link, prompt_keys, template_keys
 from streamer.detection.open_window import BY_HASH
 from streamer.detection.profile import Rows
 
@@ -33,31 +34,57 @@ def split(report: WindowReport, link_partitions: int, shards: int) -> list[Windo
     """
     if link_partitions == 1:
         return [report]
+    early = [
+        [count for count in report.early if count.key % shards % link_partitions == target]
+        for target in range(link_partitions)
+    ]
     active = report.active
-    uses = np.frombuffer(active.uses, dtype=USE)
-    prompts = np.frombuffer(active.prompts, dtype=PROMPT)
+    if not active.account_ids:
+        return [report._replace(early=own) for own in early]
     keys = np.fromiter(map(itemgetter(0), active.links), dtype=np.uint64, count=len(active.links))
     owners = partition_of(keys, shards, link_partitions)
-    of_prompts = partition_of(keys_of(prompts), shards, link_partitions)
+    order, link_ends = _by_target(owners, link_partitions)
+    links = [active.links[at] for at in order.tolist()]
+    place = np.empty(len(owners), dtype=np.int64)
+    place[order] = np.arange(len(owners)) - np.array([0, *link_ends])[owners[order]]
+    uses = np.frombuffer(active.uses, dtype=USE).copy()
+    of_uses, use_ends = _by_target(owners[uses["link"]], link_partitions)
+    uses["link"] = place[uses["link"]]
+    prompts = np.frombuffer(active.prompts, dtype=PROMPT)
+    wanted = np.zeros((link_partitions, len(prompts)), dtype=np.bool_)
+    wanted[partition_of(keys_of(prompts), shards, link_partitions).T, np.arange(len(prompts))] = True
     behaviour = np.frombuffer(active.behaviour, dtype=BEHAVIOUR)
-    of_behaviour = partition_of(behaviour["key"], shards, link_partitions)
-    found = []
-    for target in range(link_partitions):
-        mine = np.flatnonzero(owners == target)
-        place = np.zeros(len(owners), dtype=np.uint32)
-        place[mine] = np.arange(len(mine))
-        used = uses[owners[uses["link"]] == target] if len(uses) else uses
-        kept = used.copy()
-        kept["link"] = place[used["link"]]
-        part = active._replace(
-            links=[active.links[at] for at in mine.tolist()],
-            uses=kept.tobytes(),
-            prompts=prompts[(of_prompts == target).any(axis=1)].tobytes(),
-            behaviour=behaviour[of_behaviour == target].tobytes(),
+    of_behaviour, behaviour_ends = _by_target(partition_of(behaviour["key"], shards, link_partitions), link_partitions)
+    parts = zip(
+        _cut(links, link_ends),
+        _cut_rows(uses.take(of_uses), use_ends),
+        _cut_rows(prompts.take(np.nonzero(wanted)[1]), wanted.sum(axis=1).cumsum().tolist()),
+        _cut_rows(behaviour.take(of_behaviour), behaviour_ends),
+        early,
+        strict=True,
+    )
+    return [
+        report._replace(
+            active=active._replace(links=own, uses=used, prompts=asked, behaviour=told),
+            early=counts,
         )
-        early = [count for count in report.early if count.key % shards % link_partitions == target]
-        found.append(report._replace(active=part, early=early))
-    return found
+        for own, used, asked, told, counts in parts
+    ]
+
+
+def _by_target(targets: npt.NDArray[np.int64], count: int) -> tuple[npt.NDArray[np.int64], list[int]]:
+    """Give an order by target, which else keeps the order there is, and where each target ends in it."""
+    return np.argsort(targets, kind="stable"), np.bincount(targets, minlength=count).cumsum().tolist()
+
+
+def _cut(values: list[Link], ends: list[int]) -> Iterator[list[Link]]:
+    return (values[begin:end] for begin, end in pairwise((0, *ends)))
+
+
+def _cut_rows(rows: Rows, ends: list[int]) -> Iterator[bytes]:
+    plain = rows.tobytes()
+    size = rows.dtype.itemsize
+    return (plain[size * begin : size * end] for begin, end in pairwise((0, *ends)))
 
 
 def partition_of(keys: Keys, shards: int, partitions: int) -> npt.NDArray[np.int64]:
