@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from operator import itemgetter
 from typing import Any
@@ -32,14 +32,14 @@ class Gathering:
         parts = sorted(parts, key=lambda part: (part.rows, part.uses, part.prompts))
         rows = _joined([part.rows for part in parts], ROW)
         ids = [name for part in parts for name in part.account_ids]
-        models = [part.models for part in parts for _ in part.account_ids]
+        models = [names for part in parts for names in part.models]
         keys, first, place = _by_key(rows["key"])
         self.rows: Rows = rows.take(first)
-        self.account_ids = [ids[at] for at in first.tolist()]
-        self.models = [
-            models[at][number] for at, number in zip(first.tolist(), self.rows["model"].tolist(), strict=True)
-        ]
-        self.model_names = {name for part in parts for names in part.models for name in names}
+        self.account_ids = list(map(ids.__getitem__, first.tolist()))
+        begin_models = accumulate((len(part.models) for part in parts), initial=0)
+        number = rows["model"] + _repeated(begin_models, [len(part.account_ids) for part in parts])
+        self.models = list(map(models.__getitem__, number[first].tolist()))
+        self.model_names = set().union(*models)
         self.account_keys: Keys = keys
         self._links = [link for part in parts for link in part.links]
         begin = list(accumulate((len(part.account_ids) for part in parts), initial=0))
@@ -77,12 +77,16 @@ def _joined(parts: Sequence[bytes], dtype: np.dtype[Any]) -> Rows:
 def _counted_on(parts: Sequence[bytes], dtype: np.dtype[Any], **firsts: Sequence[int]) -> Rows:
     """Join packed rows; in some columns each part counts from a first number of its own."""
     rows = _joined(parts, dtype)
-    end = 0
-    for number, part in enumerate(parts):
-        begin, end = end, end + len(part) // dtype.itemsize
-        for name, first in firsts.items():
-            rows[name][begin:end] += first[number]
+    counts = [len(part) // dtype.itemsize for part in parts]
+    for name, first in firsts.items():
+        rows[name] += _repeated(first, counts).astype(np.uint32)
     return rows
+
+
+def _repeated(firsts: Iterable[int], counts: Sequence[int]) -> Places:
+    """Give the first number of each part as often as it has rows."""
+    found = np.fromiter(firsts, dtype=np.int64)[: len(counts)]
+    return np.repeat(found, np.array(counts, dtype=np.int64))
 
 
 def _by_key(keys: Keys) -> tuple[Keys, Places, Places]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,11 @@ MAX_MODELS = 4096
 _NONE = np.zeros(0, dtype=np.uint64)
 
 
+@lru_cache(maxsize=256)
+def _key_of(model: str) -> int:
+    return stable_key("model", model)
+
+
 class LaunchWatch:
     """Sees all rows, and tells of the accounts of its own shards; what a model is new to is the whole population."""
 
@@ -41,7 +47,7 @@ class LaunchWatch:
             if window >= since + self._day:
                 del self._followed[model]
         for model in sorted(gathered.model_names):
-            key = stable_key("model", model)
+            key = _key_of(model)
             is_new = key not in self._known
             self._known[key] = window
             if is_new and ready and self._has_room(window):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from streamer.detection.hand_offs import HandOffs
 from streamer.detection.launches import LaunchWatch
 from streamer.detection.leads import LeadFinder
 from streamer.detection.link_index import LinkIndex
-from streamer.detection.member_table import MemberTable, members_of
+from streamer.detection.member_table import UNKNOWN, MemberTable, members_of
 from streamer.detection.names import TEMPLATE
 from streamer.detection.plain_reports import active_from
 from streamer.detection.population import POOLED, Population, Reference
@@ -95,10 +95,9 @@ class LinkStage:
         through = self._barrier.closed_through
         refused: dict[int, tuple[int, int]] = {}
         for window in sorted(known for known in self._summaries if known <= through):
-            summaries = self._summaries.pop(window)
-            refused[window] = _refused_in(summaries)
-            for summary in summaries:
-                self._population.learn(window, summary)
+            summary = b"".join(self._summaries.pop(window))
+            refused[window] = _refused_in(summary)
+            self._population.learn(window, summary)
         reports = []
         for window, parts in released:
             reports += [*self._early(window), self._close(window, parts, refused.get(window, (0, 0)))]
@@ -140,6 +139,7 @@ class LinkStage:
         leads, tests = self._leads.among(list(self._index.due(window, reference)), window)
         shown = self._watch.shown(leads, hand_offs, gathered, window)
         watched = self._watch.accounts(shown | {burst.key for burst in bursts})
+        told = self._mine(gathered.behaviour)
         return LeadReport(
             self.partition,
             window,
@@ -150,23 +150,25 @@ class LinkStage:
             tests,
             refused,
             reference.accounts,
-            behaviours=self._behaviours(gathered),
+            behaviours=self._behaviours(gathered, told),
             moves=self._launches.see(gathered, window, ready=reference.ready),
             active=len(gathered.rows),
-            newcomers=self._newcomers(gathered, reference, window),
+            newcomers=self._newcomers(gathered, told, reference, window),
         )
 
     def _remember(self, gathered: Gathering, wanted: Flags, reference: Reference, window: int) -> None:
         """Keep how accounts are: those wanted and those kept already. Who shares nothing costs nothing."""
-        places = np.flatnonzero(wanted | self._members.has(gathered.account_keys))
+        slots = self._members.find(gathered.account_keys)
+        places = np.flatnonzero(wanted | (slots != UNKNOWN))
         rows = gathered.rows.take(places)
         members = members_of(rows, window, reference.usual_variance(rows), reference.scores(rows))
-        ids, models = gathered.account_ids, gathered.models
-        self._members.put(members, [ids[at] for at in places.tolist()], [models[at] for at in places.tolist()])
+        at = places.tolist()
+        ids, models = list(map(gathered.account_ids.__getitem__, at)), list(map(gathered.models.__getitem__, at))
+        self._members.put(members, ids, models, slots[places])
 
-    def _behaviours(self, gathered: Gathering) -> Behaviours:
+    @staticmethod
+    def _behaviours(gathered: Gathering, rows: Rows) -> Behaviours:
         """Pass on how accounts of this partition's shards behave."""
-        rows = self._mine(gathered.behaviour)
         places = np.searchsorted(gathered.account_keys, rows["key"])
         return Behaviours([gathered.account_ids[at] for at in places.tolist()], rows.tobytes())
 
@@ -174,10 +176,9 @@ class LinkStage:
         found: Rows = rows[partition_of(rows["key"], self.settings.link.shards, self.partitions) == self.partition]
         return found
 
-    def _newcomers(self, gathered: Gathering, reference: Reference, window: int) -> WatchedAccounts:
+    def _newcomers(self, gathered: Gathering, told: Rows, reference: Reference, window: int) -> WatchedAccounts:
         """Show those whose behaviour is told and who were first seen of late, whatever they share."""
         cells = self.settings.cells
-        told = self._mine(gathered.behaviour)
         since_ms = (window + 1) * self.settings.window.window_ms - cells.new_s * 1000
         keys = told["key"][told["first_seen_ms"] >= since_ms]
         if not (cells.enabled and reference.ready and len(keys)):
@@ -236,10 +237,8 @@ class LinkStage:
         self._bursts.restore(state.get("bursts", ([], [])))
 
 
-def _refused_in(summaries: Iterable[bytes]) -> tuple[int, int]:
-    totals = [0, 0]
-    for summary in summaries:
-        cells = np.frombuffer(summary, dtype=CELL)
-        for kind in (0, 1):
-            totals[kind] += int(cells["count"][cells["code"] == _REFUSED + kind].sum())
-    return totals[0], totals[1]
+def _refused_in(summary: bytes) -> tuple[int, int]:
+    cells = np.frombuffer(summary, dtype=CELL)
+    codes, counts = cells["code"], cells["count"]
+    with_hash, without = (int(counts[codes == _REFUSED + kind].sum()) for kind in (0, 1))
+    return with_hash, without

@@ -28,6 +28,10 @@ _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 # Nearly all addresses are of this kind; reading them by `ipaddress` takes ten times as long.
 _PLAIN_IPV4 = re.compile(rf"({_OCTET}\.{_OCTET}\.{_OCTET})\.{_OCTET}").fullmatch
 _MIX = np.uint64(0x9E37_79B9_7F4A_7C15)
+_FOLD, _BLOCK, _SHIFT_FIRST = np.uint64(29), np.uint64(0xFFFF), np.uint64(16)
+# Of each pair of blocks, how far each of the two is from the end, and the number of the pair.
+_FIRST_SHIFTS, _SECOND_SHIFTS = (48 - 16 * np.array(_BLOCK_PAIRS, dtype=np.uint64)).T
+_PAIR_NUMBERS = np.arange(1, len(_BLOCK_PAIRS) + 1, dtype=np.uint64) << np.uint64(32)
 Keys = npt.NDArray[np.uint64]
 
 
@@ -133,14 +137,13 @@ def template_keys(simhashes: Sequence[int] | Keys) -> Keys:
     >>> len(set(a) & set(b))
     3
     """
-    values = np.asarray(simhashes, dtype=np.uint64)
-    blocks = [values >> np.uint64(shift) & np.uint64(0xFFFF) for shift in (48, 32, 16, 0)]
-    pairs = [
-        (np.uint64((pair + 1) << 32) | blocks[a] << np.uint64(16) | blocks[b]) * _MIX
-        for pair, (a, b) in enumerate(_BLOCK_PAIRS)
-    ]
-    keys = np.stack(pairs, axis=1)
-    return keys ^ keys >> np.uint64(29)
+    values = np.asarray(simhashes, dtype=np.uint64)[:, np.newaxis]
+    keys: Keys = (
+        (values >> _FIRST_SHIFTS & _BLOCK) << _SHIFT_FIRST | (values >> _SECOND_SHIFTS & _BLOCK) | _PAIR_NUMBERS
+    )
+    keys *= _MIX
+    keys ^= keys >> _FOLD
+    return keys
 
 
 def prompt_keys(prompts: Keys) -> Keys:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
-from itertools import accumulate, chain, compress
+from itertools import accumulate, chain, compress, repeat
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from streamer.detection.profile import MEMBER, ROW, Rows, put_rows
 
 Slots = npt.NDArray[np.int64]
 _FIRST_SIZE = 1024
+UNKNOWN = -1
 
 
 class MemberTable:
@@ -38,17 +39,24 @@ class MemberTable:
         """Whether an account is known."""
         return key in self._slots
 
-    def has(self, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
-        """Say which of some accounts are known."""
-        return np.fromiter(map(self._slots.__contains__, keys.tolist()), dtype=np.bool_, count=len(keys))
+    def find(self, keys: npt.NDArray[np.uint64]) -> Slots:
+        """Give the place of each of some accounts, `UNKNOWN` of one that is not known."""
+        return np.array(list(map(self._slots.get, keys.tolist(), repeat(UNKNOWN))), dtype=np.int64)
 
-    def put(self, rows: Rows, account_ids: Sequence[str], models: Sequence[tuple[str, ...]]) -> None:
-        """Take in accounts as they now are; each once."""
-        found = list(map(self._slots.get, rows["key"].tolist()))
-        for at, slot in enumerate(found):
-            if slot is None:
-                found[at] = self._new(int(rows["key"][at]), account_ids[at])
-        slots = np.array(found, dtype=np.int64)
+    def put(
+        self,
+        rows: Rows,
+        account_ids: Sequence[str],
+        models: Sequence[tuple[str, ...]],
+        slots: Slots | None = None,
+    ) -> None:
+        """Take in accounts as they now are, each once; `slots` are their places, if they were looked for already."""
+        slots = self.find(rows["key"]) if slots is None else slots
+        fresh = np.flatnonzero(slots == UNKNOWN)
+        if len(fresh):
+            keys = rows["key"][fresh].tolist()
+            slots[fresh] = [self._new(key, account_ids[at]) for key, at in zip(keys, fresh.tolist(), strict=True)]
+            self.rows["window"][slots[fresh]] = -1
         newer = rows["window"] >= self.rows["window"][slots]
         if newer.all():
             put_rows(self.rows, slots, rows)
@@ -71,8 +79,6 @@ class MemberTable:
                 larger = np.zeros(slot + max(slot // 4, _FIRST_SIZE), dtype=MEMBER)
                 larger[:slot] = self.rows
                 self.rows = larger
-        self.rows[slot] = np.zeros(1, dtype=MEMBER)[0]
-        self.rows["window"][slot] = -1
         self._slots[key] = slot
         return slot
 

@@ -19,6 +19,7 @@ from streamer.detection.profile import BINS, BUCKETS, MISSING, PROFILE, SETTLED,
 from streamer.detection.settings import ReferenceSettings, WindowSettings
 
 POOLED = 0
+_FEATURES = np.arange(len(PROFILE))
 SURPRISE_BINS_PER_UNIT = 4
 Cells = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -105,8 +106,9 @@ class Reference:
         """Give normal scores, shape (rows, features of `PROFILE`): deviations above the middle; NaN where unknown."""
         bins = rows["bins"].astype(np.int64)
         stratum = rows["stratum"].astype(np.int64)[:, np.newaxis]
-        feature = np.arange(len(PROFILE))
-        return np.where(bins == MISSING, np.float32(np.nan), self._scores[stratum, feature, buckets(rows), bins])
+        found = self._scores[stratum, _FEATURES, buckets(rows), bins]
+        found[bins == MISSING] = np.nan
+        return found
 
     def usual_variance(self, rows: Rows) -> Floats:
         """Give the variance of the volume bins of accounts of the same plan that were seen for as long; NaN unknown.
@@ -135,7 +137,7 @@ class Population:
         self._summed_epochs: set[int] = set()
 
     def learn(self, window: int, summary: bytes) -> None:
-        """Add what one partition counted in one window; any order, each exactly once."""
+        """Add what was counted in one window, by one partition or by several; any order, each exactly once."""
         if self._first_window is None or window < self._first_window:
             self._first_window = window
         epoch = window // self._per_epoch

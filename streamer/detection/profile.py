@@ -46,6 +46,7 @@ PROFILE = (
 )
 # Compared within accounts that have been seen for as long and ask as much; volume only within the former.
 HABITS = (Feature.HOURS, Feature.RHYTHM, Feature.FOLLOW, Feature.TONGUES, Feature.FOCUS)
+_VOLUME, _HABITS = PROFILE.index(Feature.VOLUME), [PROFILE.index(feature) for feature in HABITS]
 YOUNG_MS, SETTLED_MS = 2 * 3_600_000, 12 * 3_600_000
 SETTLED = 2
 VOLUMES = 16
@@ -102,9 +103,7 @@ def habit_buckets(rows: Rows) -> Rows:
 
 def buckets(rows: Rows) -> Rows:
     """Give, for each row and feature of `PROFILE`, the bucket within which it is compared; shape (rows, features)."""
-    habits = habit_buckets(rows)
     found = np.zeros((len(rows), len(PROFILE)), dtype=np.int64)
-    found[:, PROFILE.index(Feature.VOLUME)] = rows["span"]
-    for feature in HABITS:
-        found[:, PROFILE.index(feature)] = habits
+    found[:, _VOLUME] = rows["span"]
+    found[:, _HABITS] = habit_buckets(rows)[:, np.newaxis]
     return found

@@ -32,7 +32,8 @@ class Watch:
         for found in hand_offs:
             shown.update((found.giver, found.taker))
             self._until.update(dict.fromkeys((found.giver, found.taker), until))
-        shown.update(self._until.keys() & set(gathered.account_keys.tolist()))
+        if self._until:
+            shown.update(filter(self._until.__contains__, gathered.account_keys.tolist()))
         return shown
 
     def accounts(self, keys: set[int]) -> WatchedAccounts:
