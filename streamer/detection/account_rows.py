@@ -102,10 +102,11 @@ def census(rows: Rows, daily: Ints, refused: tuple[int, int]) -> tuple[Ints, Int
     ]
     counted = (bins != MISSING) & (daily[:, np.newaxis] | (_ARE_HABITS & ~settled[:, np.newaxis]))
     row, feature = np.nonzero(counted)
-    of_strata = cell_codes(rows["stratum"][row].astype(np.int64), _FEATURES[feature], places[counted], bins[counted])
     of_all = cell_codes(POOLED, _FEATURES[feature], places[counted], bins[counted])
-    found += [of_strata, of_all]
-    codes, counts = np.unique(np.concatenate(found), return_counts=True)
+    found += [of_all, of_all + cell_codes(rows["stratum"][row].astype(np.int64) - POOLED, 0, 0, 0)]
+    every = np.sort(np.concatenate(found))
+    begins = np.flatnonzero(every[1:] != every[:-1]) + 1
+    codes, counts = every[np.append(0, begins)], np.diff(begins, prepend=0, append=len(every))
     kinds = np.flatnonzero(refused)
     codes = np.concatenate((codes, cell_codes(POOLED, Feature.REFUSED, 0, kinds)))
     return codes, np.concatenate((counts, np.array(refused)[kinds]))

@@ -65,13 +65,16 @@ class HandOffs:
         prompts = gathered.prompts
         keys = prompt_keys(prompts["value"])
         if self._partitions > 1:
-            mine = keys % np.uint64(self._settings.shards) % self._partitions == self._partition
-            prompts, keys = prompts[mine], keys[mine]
+            mine = np.flatnonzero(keys % np.uint64(self._settings.shards) % self._partitions == self._partition)
+            prompts, keys = prompts.take(mine), keys[mine]
         accounts = gathered.account_keys[prompts["owner"]]
         epoch, start_ms = window // self._epoch_windows, window * self._window_ms
-        values = prompts["value"].tolist()
-        turned_away = {*self._open, *prompts["value"][prompts["refused_ms"] >= 0].tolist()}
-        watched = [at for at, value in enumerate(values) if value in turned_away]
+        values = prompts["value"]
+        turned_away = {*self._open, *values[prompts["refused_ms"] >= 0].tolist()}
+        if not turned_away:
+            self._sightings.shared(keys, accounts, epoch)
+            return []
+        watched = [at for at, value in enumerate(values.tolist()) if value in turned_away]
         before = self._sightings.before(keys[watched], epoch)
         self._sightings.shared(keys, accounts, epoch)
         asked: dict[int, list[_Sent]] = {}

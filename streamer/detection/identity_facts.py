@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from streamer.detection.links import Identity, Link, shared_values, stable_key
+from streamer.detection.links import Identity, Link, address_block, shared_values, stable_key
 from streamer.detection.names import KINDS
 from streamer.detection.open_window import Ints
 
 NO_LINK = -1
+BLOCK = "address_block"
 _FIRST_SIZE = 1024
 _COLUMNS: dict[str, tuple[type, int]] = {
     "stratum": (np.int64, 1),
@@ -49,6 +50,8 @@ class Facts:
         self._numbers: dict[int, int] = {}
         self._links_of: dict[tuple[str, str], int] = {}
         self._keys: dict[tuple[str, str], int] = {}
+        self._blocks: dict[str | None, int] = {}
+        self._elsewhere: dict[tuple[Any, ...], tuple[Any, ...]] = {}
         self._models: dict[str, int] = {}
         self.names: list[str] = []
         self.ranks: Ints = np.zeros(0, dtype=np.int64)
@@ -82,21 +85,46 @@ class Facts:
                 self._columns[name] = np.concatenate((column, np.zeros((more, *column.shape[1:]), column.dtype)))
 
     def _facts(self, said: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Read one identity; in the order of the columns."""
-        identity = Identity._make(said[:-1])
+        """Read one identity, in the order of the columns; most differ from an earlier one by address or model alone."""
+        address, model, others = said[0], said[-1], said[1:-1]
+        known = self._elsewhere.get(others)
+        if known is None:
+            known = self._elsewhere[others] = self._but_for_address(Identity._make(said[:-1]))
+        stratum, organization, created_ms, device, payment, prompted, links = known
+        return (
+            stratum,
+            organization,
+            created_ms,
+            device,
+            self._key("address", address),
+            payment,
+            prompted,
+            self._models.setdefault(model, len(self._models)),
+            (self._block(address), *links),
+        )
+
+    def _but_for_address(self, identity: Identity) -> tuple[Any, ...]:
+        """Read what does not come with the address, and give all links their numbers, in their order."""
         told = shared_values(identity, self._disabled)
-        links = [self._number(value) if (known := self._links_of.get(value)) is None else known for value in told]
+        numbers = list(map(self._number, told))
+        links = [number for number, (kind, _) in zip(numbers, told, strict=True) if kind != BLOCK]
         return (
             self.other_stratum if identity.plan is None else self._strata.get(identity.plan, self.other_stratum),
             self._key("organization", identity.organization_id),
             identity.account_created_ms or 0,
             self._key("device", identity.device_id),
-            self._key("address", identity.client_ip),
             self._key("payment", identity.payment_fingerprint),
             bool(identity.system_prompt_hash),
-            self._models.setdefault(said[-1], len(self._models)),
-            (*links, *[NO_LINK] * (len(KINDS) - len(links))),
+            (*links, *[NO_LINK] * (len(KINDS) - 1 - len(links))),
         )
+
+    def _block(self, address: str | None) -> int:
+        """Give the number of the link that an address makes."""
+        number = self._blocks.get(address)
+        if number is None:
+            block = address_block(address) if address and BLOCK not in self._disabled else None
+            number = self._blocks[address] = NO_LINK if block is None else self._number((BLOCK, block))
+        return number
 
     def _key(self, kind: str, value: str | None) -> int:
         if not value:
@@ -107,7 +135,10 @@ class Facts:
         return key
 
     def _number(self, told: tuple[str, str]) -> int:
-        """Give a value that is met for the first time its number."""
+        """Give the number of a value."""
+        known = self._links_of.get(told)
+        if known is not None:
+            return known
         link = Link(self._key(*told), *told)
         number = self._links_of[told] = self._numbers.setdefault(link.key, len(self.links))
         if number == len(self.links):
