@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import streamer.detection.detector  # noqa: F401 - what is loaded by the first run is not to be timed
 from streamer.config import StreamerConfig
 from streamer.sources.files import read_batches
 from streamer.wiring import replay
