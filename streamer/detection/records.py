@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from streamer.detection.evidence import EvidenceItem
+if TYPE_CHECKING:
+    # It brings numpy and scipy with it, for which `--help` and every verb that detects nothing would wait.
+    from streamer.detection.evidence import EvidenceItem
 
 
 class SharedValue(NamedTuple):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,3 +108,12 @@ def test_a_token_that_can_be_guessed_is_refused(run: Run) -> None:
     assert done.stderr.startswith(
         "environment variable STREAMER_WEB_TOKEN (web.token_env): the variable holds 5 bytes; allowed:"
     )
+
+
+HEAVY = ("numpy", "scipy", "river", "aiohttp", "aiokafka", "kafka")
+
+
+def test_help_waits_for_no_library_that_only_some_verbs_need() -> None:
+    loaded = f"import sys, streamer.cli; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
