@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from streamer.broker import Broker, _java, fetch, unavailable_reason
-from tests.limits.stand import running, until
+from tests.limits.stand import running
+from tests.patience import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,7 @@ class MortalBroker(Broker):
         command = [*_java(fetch(self._cache, lambda _: None)), "kafka.Kafka", properties]
         log = self._directory / "java.log"
         with running(command, self._directory):
-            until(lambda: "Kafka Server started" in log.read_text(errors="replace"), "Kafka is back", 90)
+            until(lambda: "Kafka Server started" in log.read_text(errors="replace"), "Kafka is back")
             yield
 
 

@@ -17,11 +17,11 @@ import tempfile
 from pathlib import Path
 
 from streamer.broker import open_broker
-from streamer.config import StreamerConfig
 from streamer.wiring.demonstration import free_port
 from tests.benchmarks.results import Result, say
 from tests.kafka_fixture import KafkaCluster
-from tests.limits.stand import Stand, alert_record, ask, limit, running, until
+from tests.limits.stand import Stand, alert_record, ask, limit, running
+from tests.patience import until
 
 RATES = (2_000, 5_000)
 ROUNDS = 11
@@ -82,7 +82,7 @@ def measure(stand: Stand, directory: Path, rate: int) -> None:
         until(lambda: ask(f"http://127.0.0.1:{port}/").status == 200, "the bare server answers")
         audited = 'streamer_limit_deliveries_total{outcome="ok",target="audit"}'
         until(lambda: stand.metrics()["streamer_limits_keeper"], "a keeper is elected")
-        until(lambda: rate != RATES[0] or stand.metrics()[audited], "the audit has all limits", 60)
+        until(lambda: rate != RATES[0] or stand.metrics()[audited], "the audit has all limits")
         places = {
             "bare": (bare, write_targets(directory / "bare.txt", f"http://127.0.0.1:{port}")),
             "decision": (decision, write_targets(directory / "decision.txt", stand.url)),
@@ -111,7 +111,7 @@ def main() -> None:
     """Measure at both rates, with as many limits on the topic as policy allows."""
     vegeta()
     with open_broker() as servers, tempfile.TemporaryDirectory(prefix="streamer-bench-") as name:
-        stand = Stand(KafkaCluster(servers), Path(name), stale_after_s=StreamerConfig().limits.stale_after_s)
+        stand = Stand(KafkaCluster(servers), Path(name))
         with contextlib.closing(stand):
             stand.send(*(limit(f"account-{number}", per_minute=2) for number in range(LIMITED)), alert=alert_record())
             for rate in RATES:

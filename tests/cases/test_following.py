@@ -17,9 +17,9 @@ from streamer.cases.store import CaseStore
 from streamer.errors import BrokerError
 from tests.cases.made_up import ALERT_ID, CLUSTER_ID, alert, limit, said
 from tests.kafka_fixture import KafkaCluster
+from tests.patience import PATIENCE_S, meanwhile
 
 pytestmark = pytest.mark.kafka
-PATIENCE_S = 60
 
 
 @pytest.fixture
@@ -42,14 +42,6 @@ async def following(servers: str, topics: CaseTopics, store: CaseStore) -> Async
             await task
 
 
-async def eventually(store: CaseStore, alert_id: str) -> None:
-    for _ in range(PATIENCE_S * 20):
-        if store.case(alert_id) is not None:
-            return
-        await asyncio.sleep(0.05)
-    pytest.fail(f"{alert_id} did not come")
-
-
 def test_what_was_there_and_what_comes(
     kafka: KafkaCluster, topics: CaseTopics, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -70,7 +62,7 @@ def test_what_was_there_and_what_comes(
             async with following(kafka.servers, topics, store):
                 assert store.case(ALERT_ID) is not None
                 await producer.send_and_wait(topics.alerts, msgspec.json.encode(alert("a-later")))
-                await eventually(store, "a-later")
+                await meanwhile(lambda: store.case("a-later"), "the later one comes")
         finally:
             await producer.stop()
         return store
@@ -93,8 +85,7 @@ def test_what_fails_is_tried_again(kafka: KafkaCluster, caplog: pytest.LogCaptur
         ready = asyncio.Event()
         task = asyncio.create_task(follow(kafka.servers, topics, CaseStore(), ready.set, again_s=0.2))
         try:
-            while not caplog.records:  # noqa: ASYNC110 - a line in a log wakes nobody
-                await asyncio.sleep(0.05)
+            await meanwhile(lambda: caplog.records, "it says what fails")
             assert not ready.is_set()
             await asyncio.to_thread(kafka.create, {topics.feedback: 1})
             await asyncio.wait_for(ready.wait(), PATIENCE_S)

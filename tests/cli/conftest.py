@@ -10,6 +10,8 @@ from typing import Protocol
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 PROGRAM = str(Path(sys.executable).with_name("streamer"))
 
 
@@ -37,7 +39,7 @@ def run(tmp_path: Path) -> Run:
             input=stdin or "",
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_S,
             check=False,
         )
 

@@ -17,9 +17,9 @@ from collections import Counter
 from pathlib import Path
 
 from tests.cli.conftest import PROGRAM, clean_environment
+from tests.patience import PATIENCE_S
 
 EVENT = '{"event_id": "e%d", "timestamp": "2026-03-02T00:00:00Z", "account_id": "a", "model": "m"}\n'
-PATIENCE_S = 60
 LARGEST_WRITE = 1 << 15
 INTERRUPTED = 130
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,8 @@ from streamer.config import TopicNames
 from streamer.wiring.demonstration import free_port
 from tests.cli.conftest import PROGRAM, Run, clean_environment
 from tests.kafka_fixture import KafkaCluster
+from tests.limits.stand import ask
+from tests.patience import PATIENCE_S, until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 EVENT = {"event_id": "e1", "timestamp": "2026-03-02T00:00:00Z", "account_id": "a", "model": "m"}
@@ -86,15 +87,8 @@ def started(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[st
 
 
 def wait_until_ready(process: subprocess.Popen[str], port: int) -> None:
-    pause = threading.Event()
-    for _ in range(300):
-        assert process.poll() is None, process.stderr.read() if process.stderr else ""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=5):
-                return
-        except OSError:
-            pause.wait(0.2)
-    pytest.fail("not ready")
+    until(lambda: process.poll() is not None or ask(f"http://127.0.0.1:{port}/ready").status == 200, "it is ready")
+    assert process.poll() is None, process.stderr.read() if process.stderr else ""
 
 
 def test_topics_are_made_once_and_then_found(run: Run, configured: Configured) -> None:
@@ -144,10 +138,10 @@ def test_a_file_is_produced_and_a_worker_reads_it(
         taken = run("run", "--config", config)
         assert taken.returncode == 2
         assert taken.stderr.startswith(f"web.port: found 127.0.0.1:{configured.port}, cannot listen there")
-        with urllib.request.urlopen(f"http://127.0.0.1:{configured.port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{configured.port}/metrics", timeout=PATIENCE_S) as answer:
             assert b"streamer_requests_total" in answer.read()
         worker.send_signal(signal.SIGINT)
-        assert worker.wait(60) == 130
+        assert worker.wait(PATIENCE_S) == 130
 
 
 def test_a_gateways_records_are_ingested(
@@ -165,7 +159,7 @@ def test_a_gateways_records_are_ingested(
     producer = KafkaProducer(bootstrap_servers=kafka.servers)
     payloads = (shared_data / "litellm_payloads.jsonl").read_bytes().splitlines()
     for value in (*payloads, b"not json"):
-        producer.send(configured.gateway, value).get(timeout=30)
+        producer.send(configured.gateway, value).get(timeout=PATIENCE_S)
     producer.close()
     with started("ingest", "--config", config, "--format", "litellm", "--json") as ingest:
         wait_until_ready(ingest, configured.ingest_port)
@@ -175,7 +169,7 @@ def test_a_gateways_records_are_ingested(
         assert next(rejects).value == b"not json"
         rejects.close()
         ingest.send_signal(signal.SIGTERM)
-        assert ingest.wait(60) == 0
+        assert ingest.wait(PATIENCE_S) == 0
         assert ingest.stdout is not None
         counts = json.loads(ingest.stdout.read())
     assert counts["messages"] == len(payloads) + 1

@@ -18,6 +18,7 @@ import pytest
 
 from tests.cli.conftest import PROGRAM, Run, clean_environment
 from tests.cli.interrupting import replay_of_a_pipe
+from tests.patience import PATIENCE_S
 
 EVENT = {"event_id": "e1", "timestamp": "2026-03-02T00:00:00Z", "account_id": "a", "model": "m"}
 SCENARIO = """
@@ -276,7 +277,7 @@ def fileno(pipe: IO[str] | None) -> int:
 
 def assert_interrupted(process: subprocess.Popen[str]) -> None:
     """It has ended by Ctrl-C, although its input stays open."""
-    assert process.wait(60) == 130
+    assert process.wait(PATIENCE_S) == 130
     assert process.stderr is not None
     assert process.stderr.read() == "streamer: interrupted\n"
 

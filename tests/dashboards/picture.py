@@ -23,7 +23,7 @@ from tests.dashboards.drawing import WIDTH, Series, page
 from tests.dashboards.prometheus import Prometheus
 from tests.integration.live import LiveRun, world
 from tests.kafka_fixture import KafkaCluster
-from tests.notify.programs import eventually
+from tests.patience import until
 from tests.web.browser import emulate, opened_browser
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def played(directory: Path) -> Iterator[tuple[Prometheus, tuple[float, float]]]:
         prometheus.start()
         try:
             run.start()
-            eventually(lambda: (prometheus.value("sum(streamer_restores_total)") or 0) > 1, "the worker is scraped")
+            until(lambda: (prometheus.value("sum(streamer_restores_total)") or 0) > 1, "the worker is scraped")
             began = time.time()
             for _ in run.produce_slowly(world("demo", directory, seed=7), PLAYED_IN_S):
                 pass

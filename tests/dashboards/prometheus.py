@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from streamer.wiring.demonstration import free_port
-from tests.notify.programs import answers, eventually, fetch, need
+from tests.notify.programs import answers, fetch, need
+from tests.patience import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +42,7 @@ class Prometheus:
         ]
         with (self._directory / "prometheus.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        eventually(lambda: answers(f"http://127.0.0.1:{self.port}/-/ready"), "no Prometheus answers")
+        until(lambda: answers(f"http://127.0.0.1:{self.port}/-/ready"), "Prometheus answers")
 
     def kill(self) -> None:
         if self._process is not None:

@@ -12,6 +12,7 @@ import pytest
 
 from streamer.broker import unavailable_reason
 from tests.cli.conftest import PROGRAM, clean_environment
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +36,7 @@ def demo(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         env=environment(tmp_path),
         capture_output=True,
         text=True,
-        timeout=290,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -55,10 +56,10 @@ def test_in_this_process_it_finds_the_campaign_stays_and_leaves_nothing_behind(t
         for line in process.stdout:
             said += line
             if "until Ctrl-C" in line:
-                with urllib.request.urlopen(line.rsplit(" ", 1)[1].strip(), timeout=30) as answer:  # noqa: S310 - our own page
+                with urllib.request.urlopen(line.rsplit(" ", 1)[1].strip(), timeout=PATIENCE_S) as answer:  # noqa: S310 - our own page
                     page = answer.read().decode()
                 process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0, said
+        assert process.wait(PATIENCE_S) == 0, said
         assert process.stderr.read() == ""
     assert "No Kafka (--in-process)" in said
     assert "Campaign hydra_peak found" in said
@@ -99,7 +100,7 @@ def test_told_to_end_it_stops_all_that_it_started(tmp_path: Path) -> None:
                 break
         process.send_signal(signal.SIGTERM)
         process.stdout.read()
-        assert process.wait(60) == 130
+        assert process.wait(PATIENCE_S) == 130
         assert process.stderr.read() == "streamer: interrupted\n"
     assert leftovers(tmp_path / "tmp") == []
     started = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from streamer.demo.fleet import Worker
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent died")
 
@@ -34,7 +35,7 @@ def test_a_process_on_the_leash_dies_with_a_starter_that_is_killed() -> None:
         assert starter.stdout is not None
         watched = os.pidfd_open(int(starter.stdout.readline()))
         starter.kill()
-        ended, _, _ = select.select([watched], [], [], 30)
+        ended, _, _ = select.select([watched], [], [], PATIENCE_S)
         os.close(watched)
     assert ended
 
@@ -42,5 +43,5 @@ def test_a_process_on_the_leash_dies_with_a_starter_that_is_killed() -> None:
 def test_a_worker_is_started_on_the_leash(tmp_path: Path) -> None:
     worker = Worker(1, tmp_path / "absent.yaml", 0)
     worker.start()
-    worker.stop(time.monotonic() + 60)
+    worker.stop(time.monotonic() + PATIENCE_S)
     assert "absent.yaml: cannot be read" in (tmp_path / "absent.log").read_text(encoding="utf-8")

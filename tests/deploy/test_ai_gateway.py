@@ -10,7 +10,8 @@ import yaml
 from streamer.sources.decode import Decoder
 from streamer.sources.formats import detect, mapping_of
 from tests.deploy.test_collector import collector, free_port
-from tests.limits.stand import ask, running, until
+from tests.limits.stand import ask, running
+from tests.patience import until
 from tests.stream_tools.reading import everything
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def test_a_line_that_a_real_envoy_wrote(envoy: str, root: Path, tmp_path: Path) 
     process, url = asked(envoy, tmp_path, root, log, [])
     with process:
         until(lambda: ask(url, **HEADERS).status == 200, "Envoy answers")
-        until(lambda: lines.is_file() and lines.read_bytes(), "the line is written")
+        until(lambda: lines.is_file() and b"\n" in lines.read_bytes(), "the line is written")
     line = lines.read_bytes().splitlines()[0]
     assert detect(line) == "envoy"
     batch = Decoder(mapping=mapping_of("envoy")).decode(line)

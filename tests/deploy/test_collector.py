@@ -9,7 +9,6 @@ import re
 import shutil
 import socket
 import subprocess
-import time
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,6 +20,7 @@ from streamer.config import StreamerConfig
 from streamer.sources.decode import Decoder
 from streamer.sources.files import read_batches
 from streamer.sources.formats import detect, mapping_of
+from tests.patience import PATIENCE_S, until
 from tests.sources.gateways import ATTRIBUTES, ENVOY, document, listed, span
 from tests.stream_tools.reading import everything
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from tests.kafka_fixture import KafkaCluster
 
 WRITTEN = Path(__file__).parent / "records" / "otelcol_0_155.jsonl"
-PATIENCE_S = 60.0
 
 
 class Place(NamedTuple):
@@ -103,12 +102,10 @@ def test_a_real_collector_passes_on_requests_and_nothing_else(
             request = urllib.request.Request(  # noqa: S310 - a local address
                 f"{place.http}/v1/{path}", json.dumps(content).encode(), {"Content-Type": "application/json"}
             )
-            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310
                 assert answer.status == 200
-        deadline = time.monotonic() + PATIENCE_S
-        while len(records := [record.value for record in everything(kafka.servers, topic)]) < 2:
-            assert time.monotonic() < deadline
-            time.sleep(0.3)
+        until(lambda: len(everything(kafka.servers, topic)) > 1, "both are in Kafka")
+        records = [record.value for record in everything(kafka.servers, topic)]
     decoder = Decoder(mapping=mapping_of("otel"))
     batches = [decoder.decode(record) for record in records]
     assert not [reject for batch in batches for reject in batch.rejects]
@@ -136,11 +133,12 @@ def collector(shipped: Path, servers: str, topic: str, directory: Path) -> Itera
             stderr=output,
         )
     try:
-        deadline = time.monotonic() + PATIENCE_S
-        while "Everything is ready" not in log.read_text(errors="replace"):
-            assert process.poll() is None, log.read_text(errors="replace")[-3000:]
-            assert time.monotonic() < deadline, log.read_text(errors="replace")[-3000:]
-            time.sleep(0.1)
+
+        def said() -> str:
+            return log.read_text(errors="replace")[-3000:]
+
+        until(lambda: "Everything is ready" in said() or process.poll() is not None, said)
+        assert process.poll() is None, said()
         yield Place(grpc, f"http://127.0.0.1:{http}")
     finally:
         process.terminate()

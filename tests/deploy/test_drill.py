@@ -14,7 +14,8 @@ from streamer.config import load_config
 from streamer.wiring.demonstration import free_port
 from tests.deploy.shipped import DEPLOY, ROOT
 from tests.limits.conftest import program
-from tests.limits.stand import ask, running, until
+from tests.limits.stand import ask, running
+from tests.patience import until
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import subprocess
-import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,6 +18,7 @@ from streamer.stream.state_log import Sections, StateLog
 from streamer.stream.tasks import HEAD
 from streamer.stream.topics import ensure_topics, topics_of
 from tests.integration.live import SENSITIVE, LiveRun, difference, program, replayed, requests_in, world
+from tests.patience import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from streamer.config import StreamerConfig
     from tests.kafka_fixture import KafkaCluster
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(290)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 ANOTHER = 1
 WORLD: dict[str, Any] = {
@@ -104,14 +104,13 @@ def test_upgrade_and_rollback_as_described(kafka: KafkaCluster, inner: list[str]
         run.start()
         wait_until_saved(run)
         run.workers[0].terminate()
-        assert run.workers.pop().wait(timeout=60) == 0
+        assert run.workers.pop().wait(PATIENCE_S) == 0
         run.produce(halves[1])
 
         # Another form: nothing is done but to say what to do.
         ours = asyncio.run(of_form(run.config, ANOTHER))
-        done = subprocess.run(
-            program("run", "--config", str(run.config_path)), capture_output=True, text=True, check=False, timeout=90
-        )
+        command = program("run", "--config", str(run.config_path))
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
         assert done.returncode == 1
         first = done.stderr.splitlines()[0]
         assert f"state of {run.config.kafka.topics.requests}, partition 0: account stage snapshot of format" in first
@@ -137,10 +136,8 @@ def test_upgrade_and_rollback_as_described(kafka: KafkaCluster, inner: list[str]
 
 def wait_until_saved(run: LiveRun) -> None:
     """Until every partition of the account stage has written down what it has taken."""
-    deadline = time.monotonic() + 60
-    while asyncio.run(partitions_saved(run.config)) < run.config.kafka.request_partitions:
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
+    partitions = run.config.kafka.request_partitions
+    until(lambda: asyncio.run(partitions_saved(run.config)) == partitions, "every partition is saved")
 
 
 async def partitions_saved(config: StreamerConfig) -> int:

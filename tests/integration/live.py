@@ -27,6 +27,7 @@ from streamer.stream.messages import Position, Stored
 from streamer.stream.state_log import Sections
 from streamer.stream.tasks import unpack_head
 from streamer.stream.topics import ensure_topics, topics_of
+from tests.patience import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,7 +43,6 @@ RECORDS = {
     "members": ("account_id", "cluster_id", "since", "status"),
     "limits": ("account_id", "alert_id", "issued_at"),
 }
-PATIENCE_S = 150.0
 HEARD_S = 1.0  # the last stage hears no later than we do, most of the time; a new worker for it takes long
 
 Found = dict[str, dict[tuple[Any, ...], dict[str, Any]]]
@@ -162,11 +162,10 @@ class LiveRun:
             command = program("ingest", "--config", str(self.config_path), "--format", input_format)
             self.workers.append(subprocess.Popen(command, stdout=log, stderr=log))
 
-    def wait_for_alert(self, wanted: Callable[[dict[str, Any]], bool], patience_s: float) -> dict[str, Any]:
+    def wait_for_alert(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """The first alert that is wanted."""
         found: list[dict[str, Any]] = []
-        deadline = time.monotonic() + patience_s
-        for message in self.follow(f"{self.prefix}.alerts", lambda: False, deadline):
+        for message in self.follow(f"{self.prefix}.alerts", lambda: False):
             found = [alert for alert in [json.loads(message.value or b"null")] if alert and wanted(alert)]
             if found:
                 return found[0]
@@ -179,12 +178,11 @@ class LiveRun:
 
     def settle(self) -> None:
         """Wait until every stage has said all it has to say, then stop the workers."""
-        deadline = time.monotonic() + PATIENCE_S
         topic, links = self.config.kafka.topics.suspects, self.config.kafka.link_partitions
         idle: dict[int, bool] = {}
         said = 0
         decode = ReportDecoder(LeadReport, topic)
-        for message in self.follow(topic, lambda: sum(idle.values()) == links, deadline):
+        for message in self.follow(topic, lambda: sum(idle.values()) == links):
             said = message.offset + 1
             for report in decode(message):
                 idle[report.partition] = report.idle
@@ -193,9 +191,7 @@ class LiveRun:
         # Where partitions changed hands just then, nobody may have decided about what was said last.
         if asyncio.run(self._decided()) < said:
             self.start()
-            while asyncio.run(self._decided()) < said:
-                assert time.monotonic() < deadline, "what was said last was not decided"
-                time.sleep(0.3)
+            until(lambda: asyncio.run(self._decided()) >= said, "what was said last is decided")
             self._end_workers()
 
     def _end_workers(self) -> None:
@@ -232,7 +228,7 @@ class LiveRun:
         found = {}
         for kind in RECORDS:
             topic = f"{self.prefix}.{kind}"
-            values = (message.value for message in self.follow(topic, lambda: True, 0.0))
+            values = (message.value for message in self.follow(topic, lambda: True))
             found[kind] = keyed(kind, (json.loads(value) for value in values if value is not None))
         return found
 
@@ -240,10 +236,12 @@ class LiveRun:
         """Every report of the account stage."""
         topic = self.config.kafka.topics.evidence
         decode = ReportDecoder(WindowReport, topic)
-        for message in self.follow(topic, lambda: True, 0.0):
+        for message in self.follow(topic, lambda: True):
             yield from decode(message)
 
-    def follow(self, topic: str, enough: Any, deadline: float) -> Iterator[Stored]:
+    def follow(self, topic: str, enough: Callable[[], bool]) -> Iterator[Stored]:
+        """What is in a topic and what comes, until that is enough."""
+        deadline = time.monotonic() + PATIENCE_S
         consumer = KafkaConsumer(bootstrap_servers=self.servers, auto_offset_reset="earliest")
         try:
             targets = [TopicPartition(topic, partition) for partition in consumer.partitions_for_topic(topic) or ()]

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,8 @@ from kafka.admin import KafkaAdminClient
 
 from streamer.broker import SERVERS_VARIABLE, open_broker, unavailable_reason
 from streamer.wiring.demonstration import free_port
-from tests.limits.stand import running, until
+from tests.limits.stand import running
+from tests.patience import PATIENCE_S, until
 
 HOLDER = """
 import sys
@@ -60,14 +60,11 @@ def test_the_broker_ends_with_whoever_started_it(how: str) -> None:
                 holder.send_signal(signal.SIGKILL)
             else:
                 holder.stdin.close()
-            holder.wait(timeout=30)
-            connection.settimeout(30)
+            holder.wait(PATIENCE_S)
+            connection.settimeout(PATIENCE_S)
             with contextlib.suppress(ConnectionResetError):
                 assert connection.recv(1) == b""
-    deadline = time.monotonic() + 30
-    while Path(directory).exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: not Path(directory).exists(), "its directory is gone")
 
 
 def test_one_to_try_things_out_stays_until_it_is_told_to_end(tmp_path: Path) -> None:
@@ -77,8 +74,8 @@ def test_one_to_try_things_out_stays_until_it_is_told_to_end(tmp_path: Path) -> 
     port = free_port()
     with running([sys.executable, "-m", "streamer.broker", str(port)], tmp_path) as process:
         log = next(tmp_path.glob("*.log"))
-        until(lambda: f"Kafka at 127.0.0.1:{port}" in log.read_text(encoding="utf-8"), "it says where it is", 90)
+        until(lambda: f"Kafka at 127.0.0.1:{port}" in log.read_text(encoding="utf-8"), "it says where it is")
         admin = KafkaAdminClient(bootstrap_servers=f"127.0.0.1:{port}")
         admin.close()
         process.terminate()
-        assert process.wait(30) == 130
+        assert process.wait(PATIENCE_S) == 130

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from streamer.detection.request import RequestRecord
     from tests.kafka_fixture import KafkaCluster
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 REFERENCE = {"epoch_s": 3600, "warm_up_s": 4 * 3600, "min_accounts": 20, "min_stratum_accounts": 20}
 DAY_MS = 86_400_000
@@ -49,7 +49,7 @@ def closed_windows(run: LiveRun) -> set[int]:
 def limit_of(account_id: str, run: LiveRun) -> dict[str, Any]:
     """The limit of an account, once it is there."""
     found: list[dict[str, Any]] = []
-    for message in run.follow(run.config.kafka.topics.limits, lambda: bool(found), time.monotonic() + 60.0):
+    for message in run.follow(run.config.kafka.topics.limits, lambda: bool(found)):
         found.extend(each for each in [json.loads(message.value or b"{}")] if each.get("account_id") == account_id)
     return found[0]
 
@@ -75,7 +75,7 @@ def test_it_is_alerted_and_limited_before_its_window_closes_and_a_replay_says_th
         expected = replayed([events], tmp_path / "replay", run.config_path)
         run.start()
         run.produce(first)
-        alert = run.wait_for_alert(is_limited, 60.0)
+        alert = run.wait_for_alert(is_limited)
         assert max(closed_windows(run)) == window - 1
         assert "at least 400 requests so far in these 10 minutes" in alert["summary"]
         assert alert == expected["alerts"][alert["alert_id"], alert["revision"]]

@@ -14,9 +14,10 @@ import pytest
 from streamer.wiring.demonstration import free_port
 from tests.integration.live import SENSITIVE, LiveRun, program, world
 from tests.limits.gateway import Gateway, api
-from tests.limits.stand import Reply, ask, running, until
+from tests.limits.stand import Reply, ask, running
 from tests.limits.test_deliveries import RealRedis
 from tests.notify.programs import Alertmanager, Inbox, need
+from tests.patience import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.kafka_fixture import KafkaCluster
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 CAMPAIGN_ENDS_DAY, DAYS = 1.6, 1.9
 SCENARIO: dict[str, Any] = {
@@ -127,7 +128,7 @@ def verb(run: LiveRun, *arguments: str, port: int, **settings: str) -> Iterator[
         assert process.poll() is None
         yield
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE_S) == 0
 
 
 @contextlib.contextmanager
@@ -177,11 +178,11 @@ def test_a_campaign_is_told_once_refused_at_the_gateways_and_free_when_it_is_ove
         everything(run, inbox, root, programs) as outside,
     ):
         run.produce(traffic.with_campaign)
-        alert = run.wait_for_alert(lambda found: found["revision"] > 1, 100)
+        alert = run.wait_for_alert(lambda found: found["revision"] > 1)
         told = inbox.next()
         mallory, alice = traffic.keys[alert["accounts"][0]], traffic.honest[0]
         for url in (outside.nginx, outside.envoy):
-            refused = until(partial(refusal, url, mallory), "mallory is refused", 60)
+            refused = until(partial(refusal, url, mallory), "mallory is refused")
             assert 0 < int(refused.headers["retry-after"]) <= 60
             assert ask(url, account_of(alice), Authorization=f"Bearer {mallory}").status == 429, "nobody poses as alice"
         assert outside.answers(alice) == [200] * 4
@@ -189,7 +190,7 @@ def test_a_campaign_is_told_once_refused_at_the_gateways_and_free_when_it_is_ove
         assert inbox.rest(QUIET_S) == [], "once, whatever it grew to"
 
         run.produce(traffic.after)
-        end = run.wait_for_alert(lambda found: found["status"] == "resolved", 60)
+        end = run.wait_for_alert(lambda found: found["status"] == "resolved")
         over = inbox.next()
         until(lambda: answer(outside.nginx, mallory).status == 200, "mallory is free")
         assert outside.answers(mallory) == [200] * 4

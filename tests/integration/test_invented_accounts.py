@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.kafka_fixture import KafkaCluster
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 START_MS = 1_780_272_000_000
 LARGE = bool(os.environ.get("LARGE_WORLDS"))

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.kafka,
-    pytest.mark.timeout(290),
     pytest.mark.skipif("LARGE_WORLDS" not in os.environ, reason="takes a minute: set LARGE_WORLDS=1"),
 ]
 
@@ -37,11 +36,11 @@ def test_nothing_is_lost_or_doubled_while_kafka_is_gone(broker: MortalBroker, tm
         last = list(expected["alerts"].values())[-1]
         run.start()
         run.produce(before)
-        run.wait_for_alert(lambda found: found["status"] == "firing", 60)
+        run.wait_for_alert(lambda found: found["status"] == "firing")
         broker.kill()
         with broker.back():
             run.produce(after)
-            run.wait_for_alert(lambda found: found == last, 90)
+            run.wait_for_alert(lambda found: found == last)
             run.settle()
             assert difference(expected, run.records()) == ""
 
@@ -53,7 +52,7 @@ def test_a_worker_without_kafka_says_so_in_few_lines_and_ends_when_it_is_told_to
     with LiveRun(KafkaCluster(broker.bootstrap_servers), tmp_path, SENSITIVE, partitions=2) as run:
         run.start()
         run.produce(events)
-        run.wait_for_alert(lambda found: found["status"] == "firing", 60)
+        run.wait_for_alert(lambda found: found["status"] == "firing")
         broker.kill()
         time.sleep(10)
         said = run.log_path.read_text(encoding="utf-8", errors="replace")

@@ -16,7 +16,8 @@ from tests.dashboards.boards import Asked, panels, queries, shipped
 from tests.dashboards.prometheus import Prometheus
 from tests.integration.live import SENSITIVE, LiveRun, replayed, world
 from tests.limits.stand import ask
-from tests.notify.programs import Alertmanager, Inbox, eventually, need
+from tests.notify.programs import Alertmanager, Inbox, need
+from tests.patience import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.kafka_fixture import KafkaCluster
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 MIN_ACCOUNTS = 4
 REQUESTS = "sum(streamer_requests_total)"
 
@@ -68,20 +69,20 @@ def seen(kafka: KafkaCluster, root: Path, tmp_path_factory: pytest.TempPathFacto
         stack.callback(prometheus.kill)
         prometheus.start()
         run.start()
-        eventually(lambda: prometheus.value("sum(streamer_restores_total)") == 5, "the worker is ready and scraped")
+        until(lambda: prometheus.value("sum(streamer_restores_total)") == 5, "the worker is ready and scraped")
         run.produce(events)
         # Alertmanager is not there yet, and detection does not wait for it.
-        run.wait_for_alert(lambda found: found["status"] == "firing", 60)
+        run.wait_for_alert(lambda found: found["status"] == "firing")
         stack.enter_context(alertmanager.running())
-        alert = run.wait_for_alert(lambda found: found == last, 60)
-        page = eventually(lambda: [body for body in [inbox.next()] if body["receiver"] == "page"], "a page")[0]
+        alert = run.wait_for_alert(lambda found: found == last)
+        page = until(lambda: [body for body in [inbox.next()] if body["receiver"] == "page"], "a page")[0]
         limits = 'max(streamer_limited_accounts{mode="shadow", action="throttle"})'
-        limited = eventually(
+        limited = until(
             lambda: (found := prometheus.value(limits)) == alert["account_count"] and found, "the limits are seen"
         )
         accounts = "max(streamer_campaign_accounts)"
-        eventually(lambda: prometheus.value(accounts) == alert["account_count"], "the alert is seen")
-        eventually(lambda: prometheus.value("sum(streamer_memberships_total)"), "the members are seen")
+        until(lambda: prometheus.value(accounts) == alert["account_count"], "the alert is seen")
+        until(lambda: prometheus.value("sum(streamer_memberships_total)"), "the members are seen")
         yield Seen(run, port, prometheus, alert, page, int(limited))
 
 
@@ -137,7 +138,7 @@ def rules(prometheus: Prometheus) -> dict[str, Any]:
 
 
 def test_the_rules_run_and_notice_the_campaign(seen: Seen) -> None:
-    (noticed,) = eventually(lambda: rules(seen.prometheus)["StreamerCampaignFiring"]["alerts"], "the rule notices")
+    (noticed,) = until(lambda: rules(seen.prometheus)["StreamerCampaignFiring"]["alerts"], "the rule notices")
     found = rules(seen.prometheus)
     assert {rule["health"] for rule in found.values()} == {"ok"}, json.dumps(found)
     assert noticed["labels"]["severity"] == "critical"
@@ -151,9 +152,9 @@ def test_a_prometheus_that_is_killed_is_waited_for_by_nobody_and_is_right_when_i
     before, killed_at = prometheus.value(REQUESTS), time.time()
     prometheus.kill()
     seen.run.produce(events)
-    eventually(lambda: seen.requests() == total, "the worker reads on")
+    until(lambda: seen.requests() == total, "the worker reads on")
     prometheus.start()
-    eventually(lambda: prometheus.value(REQUESTS) == total, "what was read meanwhile is seen")
+    until(lambda: prometheus.value(REQUESTS) == total, "what was read meanwhile is seen")
     (known,) = prometheus.get("query", query=REQUESTS, time=killed_at)["result"]
     assert float(known["value"][1]) == before, "what it knew is not forgotten"
-    eventually(lambda: rules(prometheus)["StreamerCampaignFiring"]["alerts"], "the campaign is noticed again")
+    until(lambda: rules(prometheus)["StreamerCampaignFiring"]["alerts"], "the campaign is noticed again")

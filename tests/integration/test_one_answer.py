@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tests.kafka_fixture import KafkaCluster
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(290)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 LATENESS_MS = 290_000
 SMALL: dict[str, Any] = {

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,6 +19,7 @@ from tests.cases.made_up import ALERT_ID, CLUSTER_ID, alert, evidence, limit
 from tests.cli.conftest import Run, run
 from tests.cli.test_live import Configured, configured, started, wait_until_ready
 from tests.kafka_fixture import KafkaCluster
+from tests.patience import PATIENCE_S, until
 from tests.web.browser import opened_browser
 
 __all__ = ["configured", "run"]
@@ -29,17 +28,8 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 TOKEN = "sixteen bytes or more"
 
 
-def eventually(what: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(300):
-        if what():
-            return
-        pause.wait(0.1)
-    pytest.fail("it did not come")
-
-
 def fetched(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own worker
+    with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:  # noqa: S310 - our own worker
         text: str = answer.read().decode()
     return text
 
@@ -54,7 +44,7 @@ def produce(servers: str, configured: Configured) -> None:
             ("limits", "acct_2", limit("acct_2")),
         ):
             value = msgspec.json.encode(record)
-            producer.send(configured.topics[topic], key=key.encode(), value=value).get(timeout=30)
+            producer.send(configured.topics[topic], key=key.encode(), value=value).get(timeout=PATIENCE_S)
     finally:
         producer.close()
 
@@ -71,7 +61,7 @@ def last(servers: str, topic: str, count: int) -> list[tuple[bytes | None, bytes
             found.extend((each.key, each.value) for some in consumer.poll(200).values() for each in some)
             return len(found) >= count
 
-        eventually(enough)
+        until(enough, f"{count} records of {topic}")
         return found[-count:]
     finally:
         consumer.close()
@@ -90,9 +80,9 @@ def test_a_person_decides_on_the_page_of_a_worker(
         wait_until_ready(worker, configured.port)
         assert "Nothing fires." in fetched(page)
         produce(kafka.servers, configured)
-        eventually(lambda: ALERT_ID in fetched(page) and "1 limit in force" in fetched(page))
+        until(lambda: ALERT_ID in (shown := fetched(page)) and "1 limit in force" in shown, "alert and limit are shown")
         with pytest.raises(urllib.error.HTTPError, match="403"):
-            urllib.request.urlopen(f"{case}/lift", data=b"form_token=0", timeout=10)  # noqa: S310 - our own worker
+            urllib.request.urlopen(f"{case}/lift", data=b"form_token=0", timeout=PATIENCE_S)  # noqa: S310 - our own worker
 
         def shown() -> str:
             return str(browser.execute_script("return document.body ? document.body.innerText : ''"))
@@ -100,12 +90,12 @@ def test_a_person_decides_on_the_page_of_a_worker(
         browser.get(f"{page}/login?next=/alerts/{ALERT_ID}")
         browser.find_element(By.NAME, "name").send_keys("Kim")
         browser.find_element(By.NAME, "token").send_keys(TOKEN + Keys.ENTER)
-        eventually(lambda: "rates scatter by a factor of 1.06" in shown())
+        until(lambda: "rates scatter by a factor of 1.06" in shown(), "the alert")
         browser.find_element(By.NAME, "reason").send_keys("a class")
         browser.find_element(By.CSS_SELECTOR, "button[formaction$=dismiss]").click()
-        eventually(lambda: "Dismissed. What you said is written down" in shown())
+        until(lambda: "Dismissed. What you said is written down" in shown(), "that it was said")
         browser.find_element(By.CSS_SELECTOR, "button[formaction$=lift]").click()
-        eventually(lambda: "the limits of 1 account no longer hold" in shown())
+        until(lambda: "the limits of 1 account no longer hold" in shown(), "that it was lifted")
 
         said = [json.loads(value or b"") for _, value in last(kafka.servers, configured.topics["feedback"], 2)]
         assert [(each["action"], each["author"], each["alert_id"]) for each in said] == [

@@ -9,7 +9,8 @@ import threading
 from typing import TYPE_CHECKING
 
 from streamer.wiring.demonstration import free_port
-from tests.limits.stand import ask, running, until
+from tests.limits.stand import ask, running
+from tests.patience import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,14 +19,14 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from streamer.detection.records import Limit, LimitLifted
 from streamer.sinks.encode import RecordTopics, message, rfc3339
 from streamer.wiring.demonstration import free_port
+from tests.patience import PATIENCE_S, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from tests.kafka_fixture import KafkaCluster
 
-PATIENCE_S = 30.0
 HOUR_MS = 3_600_000
 
 
@@ -55,22 +55,13 @@ def ask(url: str, account: str | None = None, **headers: str) -> Reply:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     request = urllib.request.Request(url, headers=named | ({"X-Account-Id": account} if account else {}))  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310 - a local address
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:  # noqa: S310 - a local address
             return Reply(response.status, {k.lower(): v for k, v in response.headers.items()}, response.read().decode())
     except urllib.error.HTTPError as error:
         with error:
             return Reply(error.code, {k.lower(): v for k, v in error.headers.items()}, error.read().decode())
     except OSError:
         return Reply(0, {}, "")
-
-
-def until(wanted: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
-    """Wait until something is so."""
-    deadline = time.monotonic() + patience_s
-    while not (found := wanted()):
-        assert time.monotonic() < deadline, f"not so after {patience_s:.0f} s: {what}"
-        time.sleep(0.05)
-    return found
 
 
 @contextlib.contextmanager
@@ -114,7 +105,7 @@ class Stand:
         kafka.create(dict.fromkeys(self.topics.values(), 1), {self.topics["limits"]: {"cleanup.policy": "compact"}})
         document = {
             "kafka": {"bootstrap_servers": self.servers, "application": prefix, "topics": self.topics},
-            "limits": {"port": self.port, "mode": "enforce", "stale_after_s": 3.0, **limits},
+            "limits": {"port": self.port, "mode": "enforce", **limits},
         }
         self.config = directory / f"{prefix}.yaml"
         self.config.write_text(yaml.safe_dump(document), encoding="utf-8")
@@ -141,7 +132,7 @@ class Stand:
             yield process
             if process.poll() is None:
                 process.terminate()
-                assert process.wait(timeout=20) == 0, "it ends when it is told to"
+                assert process.wait(PATIENCE_S) == 0, "it ends when it is told to"
 
     @contextlib.contextmanager
     def serving_twin(self, *, wait: bool = True) -> Iterator[str]:

@@ -19,14 +19,15 @@ import yaml
 from streamer.limits.litellm_delivery import MARK, patch_of
 from streamer.wiring.demonstration import free_port
 from tests.integration.test_litellm import proxy_environment
-from tests.limits.stand import Reply, Stand, alert_record, ask, limit, running, until
+from tests.limits.stand import Reply, Stand, alert_record, ask, limit, running
 from tests.limits.test_decision import standing
 from tests.limits.test_deliveries import RealRedis
+from tests.patience import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 __all__ = ["proxy_environment"]
 
 HOOKS = """
@@ -84,7 +85,7 @@ class Proxy:
         }
         command = [self._program, "--config", "proxy.yaml", "--host", "127.0.0.1", "--port", str(self.port)]
         with running(command, self.directory, environment=variables):
-            until(lambda: ask(f"{self.url}/health/liveliness").status == 200, "LiteLLM answers", 90)
+            until(lambda: ask(f"{self.url}/health/liveliness").status == 200, "LiteLLM answers")
             yield
 
     def complete(self, key: str) -> Reply:
@@ -95,7 +96,7 @@ class Proxy:
             {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:  # noqa: S310
                 return Reply(response.status, {}, response.read().decode())
         except urllib.error.HTTPError as error:
             with error:

@@ -20,6 +20,7 @@ from streamer.limits.protocol import DecisionProtocol
 from streamer.limits.serve import build_server, listening, serve
 from streamer.limits.share import TrafficShare
 from tests.limits.handmade import HOUR, NOW
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +75,7 @@ def served(protocol: type[HttpToolsProtocol]) -> Iterator[int]:
 
 def exchange(port: int, *parts: bytes) -> bytes:
     """All that comes back for what is sent piece by piece, until the server closes."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # Who is answered and closed before the rest was sent gets the same answer.
         with contextlib.suppress(BrokenPipeError):
@@ -130,7 +131,7 @@ def test_it_is_the_answer_that_asgi_gives(parts: list[bytes]) -> None:
 
 
 def test_a_connection_stays_open_and_is_answered_at_once() -> None:
-    with served(Counted) as port, socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with served(Counted) as port, socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connection:
         for account, status in (("free", 200), ("blocked", 403), ("free", 200)):
             connection.sendall(asked(account))
             assert connection.recv(65_536).startswith(f"HTTP/1.1 {status} ".encode())

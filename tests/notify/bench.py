@@ -51,6 +51,10 @@ class Running:
     def value(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(name, labels)
 
+    def taken(self, target: str) -> float:
+        """How often a receiver took what it was brought."""
+        return self.value("streamer_notify_deliveries_total", target=target, outcome="ok") or 0.0
+
 
 class Topics:
     """Topics of its own, and somebody who writes records to them."""
@@ -86,7 +90,7 @@ class Bench(Topics):
     def __init__(self, kafka: KafkaCluster, directory: Path, root: Path, inbox: Inbox) -> None:
         self.inbox = inbox
         self.alertmanager = Alertmanager(directory, root / "deploy" / "alertmanager" / "alertmanager.yml", inbox.url)
-        sending = AlertmanagerConfig(urls=(self.alertmanager.url,), resend_interval_s=1.0, ends_after_s=60.0)
+        sending = AlertmanagerConfig(urls=(self.alertmanager.url,), resend_interval_s=1.0, ends_after_s=600.0)
         super().__init__(kafka, alertmanager=sending)
 
     def notified(self) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
@@ -18,12 +17,11 @@ import pytest
 import yaml
 
 from streamer.wiring.demonstration import free_port
+from tests.patience import PATIENCE_S, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
-
-PATIENCE_S = 40.0
 
 
 def need(*programs: str) -> str:
@@ -34,17 +32,8 @@ def need(*programs: str) -> str:
     pytest.skip(f"{programs[0]} is not installed (Debian: apt-get install prometheus prometheus-alertmanager)")
 
 
-def eventually(found: Callable[[], Any], what: str) -> Any:
-    """What `found` gives as soon as it is true."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not (result := found()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-    return result
-
-
 def fetch(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - a local address
+    with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:  # noqa: S310 - a local address
         return json.load(answer)
 
 
@@ -131,12 +120,18 @@ class Alertmanager:
                 stdout=log,
                 stderr=log,
             )
-        eventually(lambda: answers(f"{self.url}/-/ready"), "no Alertmanager answers")
+        until(lambda: answers(f"{self.url}/-/ready"), "Alertmanager answers")
 
     def alerts(self) -> list[dict[str, Any]]:
         """What it holds, without what it has been told is over."""
         found: list[dict[str, Any]] = fetch(f"{self.url}/api/v2/alerts")
         return found
+
+    def noted(self, *clusters: str) -> bool:
+        """Whether it has written down that it told of these: what it has not, it says again after it was killed."""
+        log = self.directory / "data" / "nflog"
+        text = log.read_bytes() if log.is_file() else b""
+        return all(f'cluster_id="{cluster}"'.encode() in text for cluster in clusters)
 
     def stop(self, how: int = signal.SIGKILL) -> None:
         if self._process is not None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.notify.bench import Bench, Running
-from tests.notify.programs import Inbox, eventually
+from tests.notify.programs import Inbox
 from tests.notify.records import account_alert, alert, member
+from tests.patience import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,10 +31,6 @@ def bench(kafka: KafkaCluster, tmp_path: Path, root: Path) -> Iterator[Bench]:
             yield made
 
 
-def calls(notifier: Running) -> float:
-    return notifier.value("streamer_notify_deliveries_total", target="alertmanager", outcome="ok") or 0.0
-
-
 def test_an_alert_arrives_once_and_ends_with_its_members(bench: Bench) -> None:
     with Running(bench.config) as notifier:
         bench.write(account_alert("ada"))
@@ -51,10 +48,10 @@ def test_an_alert_arrives_once_and_ends_with_its_members(bench: Bench) -> None:
         assert told[0]["groupLabels"] == {"alertname": "StreamerCampaign", "cluster_id": "c-1"}
         assert told[0]["receiver"] == "page"
         assert "evenness: used alike" in told[0]["alerts"][0]["annotations"]["description"]
-        eventually(lambda: len(bench.firing()) == 3, "the campaign and both accounts are known")
+        until(lambda: len(bench.firing()) == 3, "the campaign and both accounts are known")
 
         bench.write(alert("a-1", 2), alert("a-1", 3), account_alert("bob", 3))
-        eventually(
+        until(
             lambda: any(found["annotations"].get("revision") == "3" for found in bench.alertmanager.alerts()),
             "the update is known",
         )
@@ -64,8 +61,8 @@ def test_an_alert_arrives_once_and_ends_with_its_members(bench: Bench) -> None:
         over = bench.notified()
         assert (over["status"], over["groupLabels"]["cluster_id"]) == ("resolved", "c-1")
         assert bench.inbox.rest(QUIET_S) == []
-        assert bench.firing() == []
-        assert notifier.value("streamer_notify_leads") == 1
+        until(lambda: bench.firing() == [], "nothing fires")
+        until(lambda: notifier.value("streamer_notify_leads") == 1, "it has the lead")
 
         # What is said anew about an account after that is heard.
         bench.write(account_alert("bob", 5))
@@ -77,15 +74,15 @@ def test_an_alertmanager_that_was_away_misses_nothing_and_hears_nothing_twice(be
     with Running(bench.config) as notifier:
         bench.write(alert("a-1"), alert("a-2"))
         assert {bench.notified()["groupLabels"]["cluster_id"] for _ in range(2)} == {"c-1", "c-2"}
-        assert bench.inbox.rest(1.0) == []  # what it wrote down of this is on its disk
+        until(lambda: bench.alertmanager.noted("c-1", "c-2"), "what it said is on its disk")
         bench.alertmanager.stop(signal.SIGKILL)
         bench.write(alert("a-1", 2, status="resolved"), alert("a-2", 2), alert("a-3"))
-        eventually(lambda: notifier.value("streamer_notify_failing", target="alertmanager"), "the loss is noticed")
+        until(lambda: notifier.value("streamer_notify_failing", target="alertmanager"), "the loss is noticed")
         bench.alertmanager.start()
         told = {(body["status"], body["groupLabels"]["cluster_id"]) for body in (bench.notified(), bench.notified())}
         assert told == {("resolved", "c-1"), ("firing", "c-3")}
         assert bench.inbox.rest(QUIET_S) == []
-        assert notifier.value("streamer_notify_failing", target="alertmanager") == 0
+        until(lambda: notifier.value("streamer_notify_failing", target="alertmanager") == 0, "it is well again")
 
 
 def test_a_notifier_that_takes_over_knows_what_the_one_before_knew(bench: Bench) -> None:
@@ -93,20 +90,20 @@ def test_a_notifier_that_takes_over_knows_what_the_one_before_knew(bench: Bench)
         bench.write(alert("a-1"), alert("a-2"))
         assert {bench.notified()["groupLabels"]["cluster_id"] for _ in range(2)} == {"c-1", "c-2"}
         with Running(bench.config) as second:
-            eventually(lambda: second.value("streamer_alerts_firing", kind="cluster", severity="critical") == 2, "read")
+            until(lambda: second.value("streamer_alerts_firing", kind="cluster", severity="critical") == 2, "read")
             # One of them speaks, whichever it is, and long enough for the other to have spoken too.
-            told, leading = calls(first) + calls(second), []
+            told, leading = first.taken("alertmanager") + second.taken("alertmanager"), []
 
             def told_again() -> bool:
                 leading.append(sum(each.value("streamer_notify_leads") or 0 for each in (first, second)))
-                return calls(first) + calls(second) >= told + 3
+                return first.taken("alertmanager") + second.taken("alertmanager") >= told + 3
 
-            eventually(told_again, "they are sent again")
+            until(told_again, "they are sent again")
             assert max(leading) == 1
     bench.write(alert("a-1", 2, status="resolved"))
     with Running(bench.config) as third:
         over = bench.notified()
         assert (over["status"], over["groupLabels"]["cluster_id"]) == ("resolved", "c-1")
         assert bench.inbox.rest(QUIET_S) == []
-        assert [labels["cluster_id"] for labels in bench.firing()] == ["c-2"]
+        until(lambda: [labels["cluster_id"] for labels in bench.firing()] == ["c-2"], "one still fires")
         assert third.value("streamer_campaign_accounts", severity="critical") == 9

@@ -12,17 +12,18 @@ import yaml
 from streamer.wiring.demonstration import free_port
 from tests.cli.conftest import clean_environment
 from tests.kafka_fixture import KafkaCluster
-from tests.limits.stand import ask, running, until
+from tests.limits.stand import ask, running
 from tests.notify.bench import Bench
 from tests.notify.programs import Inbox
 from tests.notify.records import account_alert, alert, member
+from tests.patience import until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.mortal_kafka import MortalBroker
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 QUIET_S = 1.5  # more than a group's interval and a resend
 SENT = 'streamer_notify_deliveries_total{outcome="ok",target="alertmanager"}'
 

@@ -18,6 +18,7 @@ from streamer.notify.reach import unreachable
 from tests.notify.programs import Inbox
 from tests.notify.records import alert
 from tests.notify.test_notices import NOW_MS, Desk
+from tests.patience import PATIENCE_S, meanwhile
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -54,12 +55,6 @@ class Sending:
         return self.registry.get_sample_value("streamer_notify_deliveries_total", labels) or 0.0
 
 
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.01)
-
-
 async def posted(inbox: Inbox, wanted: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
     """The next call that is as wanted, among the next hundred."""
     for _ in range(100):
@@ -82,11 +77,11 @@ def test_an_hour_without_it_loses_nothing_and_what_it_took_is_not_repeated_for_e
             (first, second) = await posted(inbox, lambda body: len(body) == 2)
             assert {ends(first), ends(second)} == {sending.now_ms + 300_000}
             inbox.answer = 503
-            await until(sending.failed)
+            await meanwhile(sending.failed, "a call fails")
             desk.take(alert("a-1", 2, status="resolved"), alert("a-3"))
             sending.now_ms += HOUR_MS
             before = sending.failed()
-            await until(lambda: sending.failed() > before + 2)
+            await meanwhile(lambda: sending.failed() > before + 2, "more calls fail")
             inbox.answer = 200
             late = await posted(inbox, lambda body: len(body) == 3)
             over = {body["labels"]["alert_id"]: ends(body) <= sending.now_ms for body in late}
@@ -115,9 +110,9 @@ def test_one_that_is_down_holds_up_no_other_and_the_token_is_sent() -> None:
         sending = Sending(down, well.url, token="let-me-in")
         sending.desk.take(alert("a-1"))
         async with sending.running():
-            headers, _ = await asyncio.to_thread(well.posts.get, timeout=20)
+            headers, _ = await asyncio.to_thread(well.posts.get, timeout=PATIENCE_S)
             assert headers["authorization"] == "Bearer let-me-in"
-            await until(sending.failed)
+            await meanwhile(sending.failed, "a call fails")
             assert sending.registry.get_sample_value("streamer_notify_failing", {"target": "alertmanager"}) == 1
 
     with Inbox() as gone:

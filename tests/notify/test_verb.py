@@ -14,8 +14,9 @@ import yaml
 from streamer.wiring.demonstration import free_port
 from tests.cli.conftest import clean_environment
 from tests.notify.bench import Bench
-from tests.notify.programs import Inbox, answers, eventually
+from tests.notify.programs import Inbox, answers
 from tests.notify.records import alert
+from tests.patience import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,11 +42,11 @@ def test_it_tells_where_no_worker_does_and_ends_when_told(kafka: KafkaCluster, t
         with bench.alertmanager.running():
             process = subprocess.Popen([*command, "notify", "--config", str(path)], env=clean_environment())
             try:
-                eventually(lambda: answers(f"http://127.0.0.1:{port}/ready"), "it is ready")
+                until(lambda: answers(f"http://127.0.0.1:{port}/ready"), "it is ready")
                 bench.write(alert("a-1"))
                 assert bench.notified()["groupLabels"]["cluster_id"] == "c-1"
                 process.send_signal(signal.SIGTERM)
-                assert process.wait(30) == 0
+                assert process.wait(PATIENCE_S) == 0
             finally:
                 process.kill()
                 process.wait()

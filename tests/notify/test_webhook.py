@@ -20,8 +20,9 @@ from streamer.notify.webhook import FindingFile, WebhookSender
 from streamer.probes import notifying
 from streamer.wiring.settings import wall_clock_ms
 from tests.notify.bench import Running, Topics
-from tests.notify.programs import PATIENCE_S, Inbox, eventually
+from tests.notify.programs import Inbox
 from tests.notify.records import HOUR_MS, NOON_MS, account_alert, alert, value
+from tests.patience import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,16 +55,15 @@ def test_a_receiver_that_was_away_gets_everything_in_order_and_nothing_again(
         inbox.answer = 503
         topics.write(alert("a-1"), alert("a-1", 2), alert("a-1", 3, status="resolved"))
         with Running(topics.config) as notifier:
-            eventually(lambda: notifier.value("streamer_notify_failing", target="webhook"), "the loss is noticed")
+            until(lambda: notifier.value("streamer_notify_failing", target="webhook"), "the loss is noticed")
             inbox.answer = 200
             posts = [inbox.posts.get(timeout=PATIENCE_S) for _ in range(3)]
-            taken = {"target": "webhook", "outcome": "ok"}
-            eventually(lambda: notifier.value("streamer_notify_deliveries_total", **taken) == 3, "all is noted")
+            until(lambda: notifier.taken("webhook") == notifier.taken("siem") == 3, "all is noted")
             assert notifier.value("streamer_notify_failing", target="webhook") == 0
         with Running(topics.config):
             topics.write(account_alert("ada"))
             posts.append(inbox.posts.get(timeout=PATIENCE_S))
-            eventually(lambda: file.read_bytes().count(b"\n") == 4, "the file has everything")
+            until(lambda: file.read_bytes().count(b"\n") == 4, "the file has everything")
         topics.close()
         assert inbox.rest(0.2) == []
     ids = [headers["webhook-id"].split(".") for headers, _ in posts]

@@ -18,6 +18,7 @@ from streamer.stream.account_index import merge_records
 from streamer.stream.log_reader import LogReader
 from streamer.stream.messages import Position
 from streamer.stream.state_log import Sections
+from tests.patience import PATIENCE_S
 from tests.stream.counting_stage import WINDOW_MS, CountReport, Ping, TotalReport
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 BATCH = 25
 ACCOUNTS = 1_000
 STEP_MS = 100
-PATIENCE_S = 90.0
 
 
 class DeliveryRun:
@@ -57,7 +57,7 @@ class DeliveryRun:
     def end(self, number: int, how: signal.Signals) -> int:
         worker = self.workers.pop(number)
         worker.send_signal(how)
-        return worker.wait(timeout=60)
+        return worker.wait(PATIENCE_S)
 
     def batches(self, events: int) -> Iterator[tuple[int, bytes]]:
         """Batches for random partitions, in the order of their times; each is in the truth once it is yielded."""

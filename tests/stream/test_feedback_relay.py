@@ -21,11 +21,10 @@ from streamer.stream.feedback_relay import as_messages, relay_feedback, sayings_
 from streamer.stream.messages import Outgoing, Stored
 from streamer.stream.sender import KafkaSender
 from tests.detection.handmade import default_settings, leads
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from tests.kafka_fixture import KafkaCluster
-
-PATIENCE_S = 30
 
 
 def record(**fields: Any) -> bytes:

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 from streamer.stream.log_reader import LogReader
 from streamer.stream.messages import Position, Stored
 from streamer.stream.state_log import FencedError, Sections, StateError, StateLog, pack
+from tests.patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -94,7 +95,7 @@ def test_a_checkpoint_half_written_when_its_worker_died_is_not_there(kafka: Kafk
             await dying.begin_transaction()
             key, value = pack("a", 1, b"half")[0]
             await dying.send_and_wait(topic, value, key=key, partition=0)
-            restored = await asyncio.wait_for(second.claim(), 30)
+            restored = await asyncio.wait_for(second.claim(), PATIENCE_S)
             assert restored.sections == {"a": b"1"}
             await second.write({"a": b"2"})
             with contextlib.suppress(Exception):

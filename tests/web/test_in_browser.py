@@ -14,6 +14,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.cases import made_up
 from tests.cases.made_up import ALERT_ID
+from tests.patience import PATIENCE_S
 from tests.web.browser import emulate, opened_browser
 from tests.web.site import TOKEN, Site
 
@@ -122,7 +123,7 @@ def test_with_the_keyboard_alone_one_reads_logs_in_and_decides(opened: Open) -> 
     to("Log in")
     opened.browser.switch_to.active_element.send_keys(Keys.ENTER)
     opened.browser.switch_to.active_element.send_keys(TOKEN + Keys.ENTER)
-    WebDriverWait(opened.browser, 30).until(lambda _: opened.browser.current_url == opened.case)
+    WebDriverWait(opened.browser, PATIENCE_S).until(lambda _: opened.browser.current_url == opened.case)
     to("Block")
     opened.browser.switch_to.active_element.send_keys(Keys.ENTER)
     assert opened.site.sent == [], "nobody is blocked without a reason"
@@ -131,11 +132,11 @@ def test_with_the_keyboard_alone_one_reads_logs_in_and_decides(opened: Open) -> 
     assert opened.site.sent == [], "Enter in a text field decides nothing"
     to("Dismiss")
     opened.browser.switch_to.active_element.send_keys(Keys.ENTER)
-    WebDriverWait(opened.browser, 30).until(lambda _: "Dismissed." in opened.text())
+    WebDriverWait(opened.browser, PATIENCE_S).until(lambda _: "Dismissed." in opened.text())
     assert len(opened.site.sent) == 1
     to("account", turns=90)
     opened.browser.switch_to.active_element.send_keys(Keys.ENTER)
-    WebDriverWait(opened.browser, 30).until(lambda _: "sort=account" in opened.browser.current_url)
+    WebDriverWait(opened.browser, PATIENCE_S).until(lambda _: "sort=account" in opened.browser.current_url)
     assert opened.browser.find_element(By.CSS_SELECTOR, "table.dense tbody th").text.startswith("acct_000")
 
 
@@ -146,7 +147,7 @@ def test_without_scripts_everything_works(opened: Open) -> None:
         opened.browser.get(f"{opened.case}?q=acct_0&show=limited")
         assert "page 1 of" in opened.text()
         opened.browser.find_element(By.LINK_TEXT, "next →").click()
-        WebDriverWait(opened.browser, 30).until(lambda _: "page 2 of" in opened.text())
+        WebDriverWait(opened.browser, PATIENCE_S).until(lambda _: "page 2 of" in opened.text())
     finally:
         opened.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
