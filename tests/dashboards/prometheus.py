@@ -26,7 +26,7 @@ class Prometheus:
         self._process: subprocess.Popen[bytes] | None = None
         deployed = root / "deploy" / "prometheus"
         document = yaml.safe_load((deployed / "prometheus.yml").read_text(encoding="utf-8"))
-        document["global"] = {"scrape_interval": "500ms", "evaluation_interval": "500ms", "scrape_timeout": "400ms"}
+        document["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s", "scrape_timeout": "1s"}
         document["rule_files"] = [str(deployed / "rules" / "*.yml")]
         (job,) = (job for job in document["scrape_configs"] if job["job_name"] == "streamer")
         document["scrape_configs"] = [job | {"static_configs": [{"targets": [f"127.0.0.1:{worker_port}"]}]}]

@@ -17,7 +17,7 @@ from streamer.stream.messages import Position
 from streamer.stream.state_log import Sections, StateLog
 from streamer.stream.tasks import HEAD
 from streamer.stream.topics import ensure_topics, topics_of
-from tests.integration.live import SENSITIVE, LiveRun, difference, program, replayed, requests_in, world
+from tests.integration.live import PATIENT_S, SENSITIVE, LiveRun, difference, program, replayed, requests_in, world
 from tests.patience import PATIENCE_S, until
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def test_upgrade_and_rollback_as_described(kafka: KafkaCluster, inner: list[str]
     halves = [tmp_path / name for name in ("first.jsonl", "second.jsonl")]
     halves[0].write_bytes(b"".join(lines[:half]))
     halves[1].write_bytes(b"".join(lines[half:]))
-    with LiveRun(kafka, tmp_path, SENSITIVE, partitions=2, idle_s=3.0) as run:
+    with LiveRun(kafka, tmp_path, SENSITIVE, partitions=2, idle_s=PATIENT_S) as run:
         expected = replayed([events], tmp_path / "replay", run.config_path)
         assert expected["alerts"]
 
@@ -106,6 +106,7 @@ def test_upgrade_and_rollback_as_described(kafka: KafkaCluster, inner: list[str]
         run.workers[0].terminate()
         assert run.workers.pop().wait(PATIENCE_S) == 0
         run.produce(halves[1])
+        run.hurry()
 
         # Another form: nothing is done but to say what to do.
         ours = asyncio.run(of_form(run.config, ANOTHER))

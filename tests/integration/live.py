@@ -16,6 +16,7 @@ import msgspec
 import yaml
 from kafka import KafkaConsumer, TopicPartition
 
+from streamer import wiring
 from streamer.config import load_config
 from streamer.detection.account_book import requests_of
 from streamer.detection.evidence import LeadReport, WindowReport
@@ -43,6 +44,8 @@ RECORDS = {
     "members": ("account_id", "cluster_id", "since", "status"),
     "limits": ("account_id", "alert_id", "issued_at"),
 }
+# A partition that is silent for so long is taken for over: never while more is to come, soon where all is there.
+PATIENT_S, HASTY_S = 600.0, 2.0
 HEARD_S = 1.0  # the last stage hears no later than we do, most of the time; a new worker for it takes long
 
 Found = dict[str, dict[tuple[Any, ...], dict[str, Any]]]
@@ -69,7 +72,9 @@ def keyed(kind: str, records: Iterator[dict[str, Any]]) -> dict[tuple[Any, ...],
 
 def replayed(files: list[Path], out: Path, config: Path) -> Found:
     """What a replay says."""
-    call("replay", *map(str, files), "--out", str(out), "--config", str(config))
+    wiring.replay(
+        load_config(config, {}), files, out, input_format=None, on_bytes=lambda _: None, on_doubt=lambda _: None
+    )
     found = {}
     for kind in RECORDS:
         lines = (out / f"{kind}.jsonl").read_text(encoding="utf-8").splitlines()
@@ -81,7 +86,14 @@ class LiveRun:
     """Topics of its own, workers, and the records they wrote."""
 
     def __init__(
-        self, kafka: KafkaCluster, directory: Path, detection: dict[str, Any], *, partitions: int = 6, **stream: Any
+        self,
+        kafka: KafkaCluster,
+        directory: Path,
+        detection: dict[str, Any],
+        *,
+        partitions: int = 6,
+        idle_s: float = HASTY_S,
+        **stream: Any,
     ) -> None:
         self.servers = kafka.servers
         self.prefix = kafka.unique("live")
@@ -100,7 +112,7 @@ class LiveRun:
                 "link_partitions": partitions,
                 "topics": topics,
             },
-            "stream": {"idle_s": 4.0, "checkpoint_interval_s": 0.5, **stream},
+            "stream": {"idle_s": idle_s, "checkpoint_interval_s": 0.5, **stream},
             "web": {"port": 0},
             "ingest": {"topic": f"{self.prefix}.gateway", "port": 0},
             "detection": detection,
@@ -117,8 +129,14 @@ class LiveRun:
             worker.kill()
             worker.wait()
 
+    def hurry(self) -> None:
+        """All is there: let workers that are started from now on take silence for the end."""
+        document = yaml.safe_load(self.config_path.read_text(encoding="utf-8"))
+        document["stream"]["idle_s"] = HASTY_S
+        self.config_path.write_text(yaml.safe_dump(document), encoding="utf-8")
+
     def produce(self, *files: Path, batch: int = 100) -> None:
-        call("produce", *map(str, files), "--config", str(self.config_path), "--batch", str(batch))
+        wiring.produce(self.config, files, input_format=None, speed="max", batch_events=batch)
 
     def produce_slowly(self, events: Path, seconds: float, batch: int = 100) -> Iterator[float]:
         """Produce at an even pace in eight parts; yields the share that is done after each."""
@@ -282,7 +300,7 @@ def world(scenario: dict[str, Any] | str, directory: Path, seed: int = 1) -> Pat
     if not isinstance(scenario, str):
         (directory / "world.yaml").write_text(yaml.safe_dump(scenario), encoding="utf-8")
     events = directory / "events.jsonl"
-    call("simulate", name, "--out", str(events), "--truth", str(directory / "truth.jsonl"), "--seed", str(seed))
+    wiring.simulate(name, out=events, truth=directory / "truth.jsonl", seed=seed)
     return events
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.detection.hammering import MINUTE_MS, NOON_MS, WINDOW_MS, hammer, ordered, world
-from tests.integration.live import LiveRun, difference, replayed, requests_in
+from tests.integration.live import PATIENT_S, LiveRun, difference, replayed, requests_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,8 +21,6 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 REFERENCE = {"epoch_s": 3600, "warm_up_s": 4 * 3600, "min_accounts": 20, "min_stratum_accounts": 20}
 DAY_MS = 86_400_000
-# So long that silence closes no window while the first part is all there is.
-PATIENT_S, HASTY_S = 600.0, 4.0
 
 
 def write(path: Path, requests: list[RequestRecord], shift_ms: int) -> Path:
@@ -83,10 +81,7 @@ def test_it_is_alerted_and_limited_before_its_window_closes_and_a_replay_says_th
         assert (limit["alert_id"], limit["issued_at"]) == (alert["alert_id"], alert["detected_at"])
         # Whoever goes on tells again what was told, and nobody says it twice.
         run._end_workers()
-        run.config_path.write_text(
-            run.config_path.read_text(encoding="utf-8").replace(f"idle_s: {PATIENT_S}", f"idle_s: {HASTY_S}"),
-            encoding="utf-8",
-        )
+        run.hurry()
         run.produce(rest)
         run.start()
         run.settle()

@@ -174,7 +174,7 @@ def test_a_campaign_is_told_once_refused_at_the_gateways_and_free_when_it_is_ove
     traffic = Traffic(tmp_path)
     with (
         Inbox() as inbox,
-        LiveRun(kafka, tmp_path, DETECTION, partitions=2) as run,
+        LiveRun(kafka, tmp_path, DETECTION, partitions=2, idle_s=10.0) as run,
         everything(run, inbox, root, programs) as outside,
     ):
         run.produce(traffic.with_campaign)

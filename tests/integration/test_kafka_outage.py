@@ -31,7 +31,7 @@ def test_nothing_is_lost_or_doubled_while_kafka_is_gone(broker: MortalBroker, tm
     before.write_bytes(b"".join(lines[: len(lines) * 9 // 10]))
     after.write_bytes(b"".join(lines[len(lines) * 9 // 10 :]))
     # Nobody may be taken for idle while Kafka is away, or what comes after is late.
-    with LiveRun(KafkaCluster(broker.bootstrap_servers), tmp_path, SENSITIVE, partitions=2, idle_s=25.0) as run:
+    with LiveRun(KafkaCluster(broker.bootstrap_servers), tmp_path, SENSITIVE, partitions=2, idle_s=60.0) as run:
         expected = replayed([events], tmp_path / "replay", run.config_path)
         last = list(expected["alerts"].values())[-1]
         run.start()

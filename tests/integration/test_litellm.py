@@ -21,7 +21,7 @@ import yaml
 
 from streamer.broker import cache_directory
 from streamer.wiring.demonstration import free_port
-from tests.integration.live import SENSITIVE, LiveRun, call, program, world
+from tests.integration.live import PATIENT_S, SENSITIVE, LiveRun, call, program, world
 from tests.patience import PATIENCE_S, until
 from tests.stream_tools.reading import everything
 
@@ -202,7 +202,7 @@ def status_of(url: str, key: str) -> int:
 def test_keys_on_one_template_behind_a_litellm_proxy_are_alerted_on_limited_and_lifted(
     kafka: KafkaCluster, proxy_environment: Path, root: Path, tmp_path: Path
 ) -> None:
-    with LiveRun(kafka, tmp_path, DETECTION, partitions=2, idle_s=5.0) as run:
+    with LiveRun(kafka, tmp_path, DETECTION, partitions=2, idle_s=PATIENT_S) as run:
         kafka.create({run.config.ingest.topic: 2})
         past = history(tmp_path)
         run.produce(past)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.live import SENSITIVE, LiveRun, difference, replayed, requests_in, shuffled, world
+from tests.integration.live import PATIENT_S, SENSITIVE, LiveRun, difference, replayed, requests_in, shuffled, world
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,12 +73,16 @@ def test_live_workers_say_what_a_replay_says(
 
 
 def test_killed_workers_change_nothing(kafka: KafkaCluster, case: Case, tmp_path: Path) -> None:
-    with LiveRun(kafka, tmp_path, case.detection, idle_s=10.0) as run:
+    with LiveRun(kafka, tmp_path, case.detection, idle_s=PATIENT_S) as run:
         run.start(2)
-        for share in run.produce_slowly(case.events, seconds=15):
-            if share in {0.25, 0.5, 0.75}:
+        for share in run.produce_slowly(case.events, seconds=12):
+            if share in {0.5, 0.75}:
                 run.kill(0)
                 run.start()
+        run.hurry()
+        for _ in run.workers[:]:
+            run.kill(0)
+            run.start()
         run.settle()
         assert not difference(case.expected, run.records())
         assert run.requests_by_account() == requests_in(case.events)

@@ -24,11 +24,12 @@ class Plan(msgspec.Struct, frozen=True):
     servers: str
     application: str
     partitions: int
-    idle_s: float = 8.0
-    quiet_s: float = 3.0
+    lose_ratio: float = 0.0
+    # Silence is not taken for the end while more is to come.
+    idle_s: float = 600.0
+    quiet_s: float = 1.0
     checkpoint_interval_s: float = 0.2
     log_level: str = "WARNING"
-    lose_ratio: float = 0.0
 
     def topic(self, name: str) -> str:
         return f"{self.application}.{name}"

@@ -40,6 +40,7 @@ class DeliveryRun:
         self.windows: dict[tuple[int, int], Counter[str]] = {}
         self.workers: dict[int, subprocess.Popen[bytes]] = {}
         self._root = root
+        self._step = 0
         self._random = random.Random(plan.application)
 
     def __enter__(self) -> Self:
@@ -54,6 +55,19 @@ class DeliveryRun:
         command = [sys.executable, "-m", "tests.stream.counting_worker", msgspec.json.encode(self.plan).decode()]
         self.workers[number] = subprocess.Popen(command, cwd=self._root)
 
+    def saved(self) -> int:
+        """How far the state of the accounts goes: it grows while somebody works."""
+        consumer = KafkaConsumer(bootstrap_servers=self.plan.servers)
+        try:
+            name = self.plan.topic("state.account")
+            return sum(consumer.end_offsets([TopicPartition(name, at) for at in range(self.plan.partitions)]).values())
+        finally:
+            consumer.close()
+
+    def hurry(self) -> None:
+        """All is there: let workers that are started from now on take silence for the end."""
+        self.plan = msgspec.structs.replace(self.plan, idle_s=2.0)
+
     def end(self, number: int, how: signal.Signals) -> int:
         worker = self.workers.pop(number)
         worker.send_signal(how)
@@ -61,7 +75,8 @@ class DeliveryRun:
 
     def batches(self, events: int) -> Iterator[tuple[int, bytes]]:
         """Batches for random partitions, in the order of their times; each is in the truth once it is yielded."""
-        for step in range(events // BATCH):
+        first, self._step = self._step, self._step + events // BATCH
+        for step in range(first, self._step):
             partition = self._random.randrange(self.plan.partitions)
             pings = []
             for _ in range(BATCH):
