@@ -6,6 +6,8 @@ STAMP := $(VENV)/.setup-done
 # Tests run side by side, those of a file together; one more than two cores, as many of them wait. JOBS=0: one by one.
 JOBS ?= 3
 PYTEST := $(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder
+# Bytecode is kept, whatever the environment says: tests start programs some hundred times.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format bench worlds golden dashboards lock
