@@ -24,7 +24,7 @@ from streamer.shipped import shipped_directory
 KAFKA_VERSION = "4.3.0"
 SERVERS_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 DEPLOY_DIRECTORY = shipped_directory("kafka", "deploy/kafka")
-START_TIMEOUT_S = 90.0
+START_TIMEOUT_S = 240.0
 ATTEMPTS = 3
 DEFAULT_PORT = 9092
 JVM_OPTIONS = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=4", "-Xshare:auto")

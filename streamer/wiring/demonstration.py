@@ -28,8 +28,8 @@ WORKERS = 2
 PARTITIONS = 6
 STREAM_FOR_S = 30.0
 IDLE_S = 5.0
-TIMEOUT_S = 180.0
-READY_S = 60.0
+TIMEOUT_S = 600.0
+READY_S = 240.0
 
 
 class World(NamedTuple):
