@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from streamer.interrupts import ended_at_once, heeded, raised_again
+from tests.patience import PATIENCE_S
 
 
 @contextmanager
@@ -74,7 +75,7 @@ def test_ctrl_c_in_the_callback_of_a_weak_reference_is_raised_a_moment_later() -
     with raised_again():
         del thing
         with pytest.raises(KeyboardInterrupt):
-            time.sleep(10)
+            time.sleep(PATIENCE_S)
         assert watch() is None
 
 

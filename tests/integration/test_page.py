@@ -78,7 +78,7 @@ def test_a_person_decides_on_the_page_of_a_worker(
         started("run", "--config", config, STREAMER_WEB_TOKEN=TOKEN) as worker,
     ):
         wait_until_ready(worker, configured.port)
-        assert "Nothing fires." in fetched(page)
+        until(lambda: "Nothing fires." in fetched(page), "that nothing fires")
         produce(kafka.servers, configured)
         until(lambda: ALERT_ID in (shown := fetched(page)) and "1 limit in force" in shown, "alert and limit are shown")
         with pytest.raises(urllib.error.HTTPError, match="403"):

@@ -10,11 +10,10 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.cases import made_up
 from tests.cases.made_up import ALERT_ID
-from tests.patience import PATIENCE_S
+from tests.patience import until
 from tests.web.browser import emulate, opened_browser
 from tests.web.site import TOKEN, Site
 
@@ -118,25 +117,30 @@ def test_with_the_keyboard_alone_one_reads_logs_in_and_decides(opened: Open) -> 
                 return
         pytest.fail(f"{name} cannot be reached with the keyboard")
 
+    def enter(place: str) -> None:
+        opened.browser.switch_to.active_element.send_keys(Keys.ENTER)
+        until(lambda: opened.browser.current_url.startswith(place), place)
+
     to("25,000 accounts")
-    opened.browser.switch_to.active_element.send_keys(Keys.ENTER)
+    enter(opened.case)
     to("Log in")
-    opened.browser.switch_to.active_element.send_keys(Keys.ENTER)
-    opened.browser.switch_to.active_element.send_keys(TOKEN + Keys.ENTER)
-    WebDriverWait(opened.browser, PATIENCE_S).until(lambda _: opened.browser.current_url == opened.case)
+    enter(f"{opened.url}/login")
+    until(lambda: opened.browser.switch_to.active_element.get_attribute("name") == "token", "one may type the token")
+    opened.browser.switch_to.active_element.send_keys(TOKEN)
+    enter(opened.case)
     to("Block")
     opened.browser.switch_to.active_element.send_keys(Keys.ENTER)
     assert opened.site.sent == [], "nobody is blocked without a reason"
-    assert focused().startswith("Why"), "the browser asks for it"
+    until(lambda: focused().startswith("Why"), "the browser asks for it")
     opened.browser.switch_to.active_element.send_keys("a class of mine" + Keys.ENTER)
     assert opened.site.sent == [], "Enter in a text field decides nothing"
     to("Dismiss")
     opened.browser.switch_to.active_element.send_keys(Keys.ENTER)
-    WebDriverWait(opened.browser, PATIENCE_S).until(lambda _: "Dismissed." in opened.text())
+    until(lambda: "Dismissed." in opened.text(), "that it is dismissed")
     assert len(opened.site.sent) == 1
     to("account", turns=90)
     opened.browser.switch_to.active_element.send_keys(Keys.ENTER)
-    WebDriverWait(opened.browser, PATIENCE_S).until(lambda _: "sort=account" in opened.browser.current_url)
+    until(lambda: "sort=account" in opened.browser.current_url, "the accounts in another order")
     assert opened.browser.find_element(By.CSS_SELECTOR, "table.dense tbody th").text.startswith("acct_000")
 
 
@@ -147,7 +151,7 @@ def test_without_scripts_everything_works(opened: Open) -> None:
         opened.browser.get(f"{opened.case}?q=acct_0&show=limited")
         assert "page 1 of" in opened.text()
         opened.browser.find_element(By.LINK_TEXT, "next →").click()
-        WebDriverWait(opened.browser, PATIENCE_S).until(lambda _: "page 2 of" in opened.text())
+        until(lambda: "page 2 of" in opened.text(), "the second page")
     finally:
         opened.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
