@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-lo
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench worlds golden dashboards lock
+.PHONY: help setup demo test types check format bench worlds golden dashboards lock
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -29,12 +29,15 @@ demo: setup ## the whole thing on this machine: Kafka, traffic with a campaign i
 test: setup ## all tests
 	$(PYTEST)
 
-check: setup ## what CI runs: format, lint, types, import contracts, tests
+types: setup
+	$(BIN)/mypy
+
+# Types take one core for a while, and tests wait for most of their time.
+check: setup ## what CI runs: format, lint, import contracts, types beside tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(PYTEST)
+	$(MAKE) --no-print-directory --jobs=2 types test
 
 format: setup ## format and fix what can be fixed
 	$(BIN)/ruff format .
