@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,13 @@ import pytest
 
 from tests.patience import PATIENCE_S
 
+EVENT = {"event_id": "e1", "timestamp": "2026-03-02T00:00:00Z", "account_id": "a", "model": "m"}
 PROGRAM = str(Path(sys.executable).with_name("streamer"))
+
+
+def event(number: int, **more: object) -> str:
+    """One line of input."""
+    return json.dumps({**EVENT, "event_id": f"e{number}", **more})
 
 
 class Run(Protocol):

@@ -16,13 +16,12 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from streamer.config import TopicNames
 from streamer.wiring.demonstration import free_port
-from tests.cli.conftest import PROGRAM, Run, clean_environment
+from tests.cli.conftest import PROGRAM, Run, clean_environment, event
 from tests.kafka_fixture import KafkaCluster
 from tests.limits.stand import ask
 from tests.patience import PATIENCE_S, until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
-EVENT = {"event_id": "e1", "timestamp": "2026-03-02T00:00:00Z", "account_id": "a", "model": "m"}
 
 
 class Configured:
@@ -121,7 +120,7 @@ def test_a_file_is_produced_and_a_worker_reads_it(
 ) -> None:
     config = str(configured.path)
     assert run("topics", "--config", config).returncode == 0
-    lines = [json.dumps({**EVENT, "event_id": f"e{number}", "account_id": f"a{number % 7}"}) for number in range(100)]
+    lines = [event(number, account_id=f"a{number % 7}") for number in range(100)]
     (tmp_path / "events.jsonl").write_text("\n".join([*lines, "{}"]), encoding="utf-8")
     done = run("produce", "events.jsonl", "--config", config, "--batch", "10", "--json")
     assert done.returncode == 0, done.stderr
