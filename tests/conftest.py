@@ -16,6 +16,15 @@ __all__ = ["golden", "kafka", "root", "shared_data"]
 collect_ignore_glob = ["integration/litellm/*.py", "limits/litellm_tables.py"]
 
 ROOT = Path(__file__).resolve().parents[1]
+LONGEST = (
+    "integration/test_one_answer.py",
+    "integration/test_litellm.py",
+    "demo/test_demo.py",
+    "deploy/test_upgrade.py",
+    "limits/test_litellm.py",
+    "simulation/test_giveaways.py",
+    "cli/test_live.py",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,9 +40,10 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # Files with slow tests go first: workers that share the files then end together.
+    # The longest files go first, then all others with slow tests: workers that share the files then end together.
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    order = {ROOT / "tests" / name: at for at, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: (order.get(item.path, len(order)), item.path not in slow))
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,8 @@ from tests.cli.conftest import PROGRAM, Run, clean_environment, event
 from tests.cli.interrupting import replay_of_a_pipe
 from tests.patience import PATIENCE_S
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", ["alerts.jsonl", "summary.json"])
 def test_a_directory_where_a_record_goes_is_one_line(run: Run, tmp_path: Path, name: str) -> None:

@@ -12,6 +12,7 @@ from streamer.wiring.judging import Judging, evaluate, plans, runs
 from tests.cli.conftest import Run
 from tests.evaluation.handmade import alert, at, write
 
+pytestmark = pytest.mark.slow
 EVENTS = "".join(
     json.dumps({"event_id": f"e{hour}", "timestamp": at(hour), "account_id": f"c{hour % 4 + 1}", "model": "m"}) + "\n"
     for hour in range(49)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.conftest import Run, event
 
+pytestmark = pytest.mark.slow
 SCENARIO = """
 start: 2026-03-02
 days: 0.5

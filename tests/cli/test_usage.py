@@ -13,6 +13,7 @@ import pytest
 from streamer import __version__
 from tests.cli.conftest import Run
 
+pytestmark = pytest.mark.slow
 VERBS = ["run", "ingest", "replay", "simulate", "evaluate", "produce", "topics", "check", "demo"]
 VERBS += ["explain", "export", "feedback"]
 

@@ -17,6 +17,7 @@ from tests.patience import until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.slow
 KEY = "a secret of this test, long enough"
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.kafka_fixture import KafkaCluster
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 
 def test_it_tells_where_no_worker_does_and_ends_when_told(kafka: KafkaCluster, tmp_path: Path, root: Path) -> None:
