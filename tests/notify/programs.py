@@ -39,7 +39,7 @@ def fetch(url: str) -> Any:
 
 def answers(url: str) -> bool:
     with contextlib.suppress(OSError):
-        urllib.request.urlopen(url, timeout=2).close()  # noqa: S310 - a local address
+        urllib.request.urlopen(url, timeout=PATIENCE_S).close()  # noqa: S310 - a local address
         return True
     return False
 
