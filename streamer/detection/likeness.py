@@ -1,16 +1,17 @@
 """Who behaves as the accounts of a cluster do, and as nobody else does.
 
 Some accounts of a campaign share nothing with the others and were never caught passing a request on. What gives them
-away is that they are driven by one program: all that is known of how they behave lies where the cluster's lies. Both
-the cluster and the population are taken for normal distributions in the population's normal scores, with covariances
-shrunk towards their diagonals (regularized discriminant analysis: Friedman 1989). The ratio of their densities is only
-an order: how many honest accounts reach a ratio is counted in a sample from before the cluster began.
+away is that they are driven by one program: all that is known of how they behave lies where the cluster's lies. Where
+that is, a normal distribution says (its covariance shrunk towards the diagonal: Friedman 1989); how far one who lies
+there is like the members and not like the population, trees say. That is only an order: how many honest accounts are
+as like is counted in a sample from before the cluster began.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Container, Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,8 @@ import numpy.typing as npt
 from scipy import special
 
 from streamer.detection.calibration import tail
+from streamer.detection.forest import Forest
+from streamer.detection.links import Keys
 from streamer.detection.profile import Rows
 from streamer.detection.settings import LikenessSettings
 
@@ -32,7 +35,9 @@ OWN_SHRINKAGE, OTHERS_SHRINKAGE = 0.7, 0.05
 FOLDS = 4
 EDGE_SHARE = 0.1
 TAIL_ACCOUNTS = 20
-MIN_EXCESS = 0.5
+MIN_EXCESS = 0.3
+# No tree can say that nobody else is ever so.
+LEAST_SHARE = 0.01
 
 
 class Scale:
@@ -103,61 +108,76 @@ class Backdrop:
     """
 
     def __init__(self, rows: Rows, days: int) -> None:
-        self.keys: list[int] = rows["key"].tolist()
+        self.owners: Keys = rows["key"]
         sample = rows["values"]
         self.days = days
         self.accounts = len(sample) / max(1, days)
         self.scale = Scale(sample)
         self.scores = self.scale.scores(sample)
         self.normal = fit(self.scores, OTHERS_SHRINKAGE)
-        # Each account is judged by the others: a normal distribution fits best those it was made of.
-        self.log_density = np.zeros(len(sample))
-        for part, (kept, left) in enumerate(folds(self.scores)):
-            self.log_density[part::FOLDS] = fit(kept, OTHERS_SHRINKAGE).log_density(left)
 
 
 class Likeness:
-    """How much more an account's behaviour is that of some members than the population's."""
+    """How much an account's behaviour is that of some members and not the population's."""
 
     def __init__(self, members: Values, backdrop: Backdrop) -> None:
         self._backdrop = backdrop
         self._members = backdrop.scale.scores(members)
         self._own = fit(self._members, OWN_SHRINKAGE)
+        self._least_density = self._edge()
 
-    def ratios(self, values: Values) -> Floats:
-        """Give the logarithm of the ratio of densities of each row; above 0 it is rather a member's."""
+    def log_odds(self, values: Values, keys: Keys) -> Floats:
+        """Give the logarithm of the odds that each row, of the account `keys` says, is a member's, if half of all were.
+
+        There are no odds for those farther from the middle than nearly all members: they are of another subject.
+        """
         scores = self._backdrop.scale.scores(values)
-        return self._own.log_density(scores) - self._backdrop.normal.log_density(scores)
+        found = np.full(len(scores), -np.inf)
+        near = np.flatnonzero(self._own.log_density(scores) >= self._least_density)
+        if len(near):
+            found[near] = _log_odds(self._forest.shares(scores[near], keys[near]))
+        return found
 
-    def alike(self, values: Values, known: int, settings: LikenessSettings, without: Container[int] = ()) -> list[int]:
+    def alike(
+        self, values: Values, keys: Keys, known: int, settings: LikenessSettings, without: Container[int] = ()
+    ) -> list[int]:
         """Give which of some accounts may be named beside `known` members, the likest first.
 
-        Those farther from the middle than nearly all members are of another subject. How many of the rest are honest is
-        told by how many were as like before, but for those `without` which is counted: at most `new_error_ratio` of
-        those named, and `error_ratio` of all.
+        How many of them are honest is told by how many were as like before, but for those `without` which is counted:
+        at most `new_error_ratio` of those named, and `error_ratio` of all.
         """
         backdrop, days = self._backdrop, self._backdrop.days
-        ratios_before = self._own.log_density(backdrop.scores) - backdrop.log_density
-        before = zip(backdrop.keys, ratios_before.tolist(), strict=True)
-        highest = heapq.nlargest(TAIL_ACCOUNTS * days + 1, (ratio for key, ratio in before if key not in without))
-        scores = backdrop.scale.scores(values)
-        own = self._own.log_density(scores)
-        ratios = np.where(own >= self._edge(), own - backdrop.normal.log_density(scores), -np.inf)
-        order: list[int] = np.argsort(-ratios, kind="stable").tolist()
+        found = self.log_odds(values, keys)
+        order: list[int] = np.argsort(-found, kind="stable").tolist()[: np.isfinite(found).sum()]
+        if not order:
+            return []
+        # Wherever they lie: of those who lie where members do there are too few to tell how the tail falls.
+        odds_before = _log_odds(self._forest.shares(backdrop.scores, backdrop.owners)).tolist()
+        before = zip(backdrop.owners.tolist(), odds_before, strict=True)
+        highest = heapq.nlargest(TAIL_ACCOUNTS * days + 1, (odds for key, odds in before if key not in without))
         scale = max(1.0, len(values) / max(1.0, backdrop.accounts)) / days
         last = 0
         for count, at in enumerate(order, 1):
-            if ratios[at] < highest[-1]:
+            if found[at] < highest[-1]:
                 break
-            expected = scale * tail(highest, float(ratios[at]), MIN_EXCESS)
+            expected = scale * tail(highest, float(found[at]), MIN_EXCESS)
             if expected <= min(settings.error_ratio * (known + count), settings.new_error_ratio * count):
                 last = count
         return order[:last]
+
+    @cached_property
+    def _forest(self) -> Forest:
+        return Forest(self._members, self._backdrop.scores, self._backdrop.owners)
 
     def _edge(self) -> float:
         """Give the density above which nearly all members lie, each judged by others than itself."""
         found = [fit(kept, OWN_SHRINKAGE).log_density(left) for kept, left in folds(self._members)]
         return float(np.quantile(np.concatenate(found), EDGE_SHARE))
+
+
+def _log_odds(shares: Floats) -> Floats:
+    found: Floats = np.log((shares + LEAST_SHARE) / (1.0 - shares + LEAST_SHARE))
+    return found
 
 
 def folds(values: Floats) -> Iterator[tuple[Floats, Floats]]:
@@ -168,7 +188,10 @@ def folds(values: Floats) -> Iterator[tuple[Floats, Floats]]:
 
 
 def ratios_by_others(values: Values, backdrop: Backdrop) -> Floats:
-    """Give how like the others of its own group each row is, as `Likeness.ratios`: each part is judged by the rest."""
+    """Give how much more each row is like the rest of its own group than like the population, as a logarithm.
+
+    What is compared is the density of two normal distributions (regularized discriminant analysis: Friedman 1989).
+    """
     scores = backdrop.scale.scores(values)
     own = np.zeros(len(scores))
     for part, (kept, left) in enumerate(folds(scores)):

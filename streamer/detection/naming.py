@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import accumulate, chain
 
+import numpy as np
+
 from streamer.detection.behaviour import OF_PROGRAMS
 from streamer.detection.behaviour_table import BehaviourTable
 from streamer.detection.cluster import Cluster, ClusterAccount
@@ -69,7 +71,13 @@ class Naming:
         keys = [key for key in self._table.lately(window - self._day) if key not in self._clusters.of_account]
         keys = [key for key in keys if self._table.requests(key) >= self._settings.min_requests]
         model = Likeness(self._table.of(held), backdrop)
-        found = model.alike(self._table.of(keys), len(cluster.accounts), self._settings, self._clusters.of_account)
+        found = model.alike(
+            self._table.of(keys),
+            np.array(keys, dtype=np.uint64),
+            len(cluster.accounts),
+            self._settings,
+            self._clusters.of_account,
+        )
         return [keys[at] for at in found]
 
     def unlike(self, keys: Iterable[int], among: Iterable[int], window: int) -> set[int]:

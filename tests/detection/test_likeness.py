@@ -8,7 +8,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from streamer.detection.likeness import Backdrop, Likeness, Scale, ratios_by_others
+from streamer.detection.likeness import OWN_SHRINKAGE, Backdrop, Likeness, Scale, fit, ratios_by_others
+from streamer.detection.links import Keys
 from streamer.detection.settings import LikenessSettings
 from tests.detection.crowds import Values, driven, honest, named, told_of
 
@@ -28,7 +29,12 @@ def backdrop(seed: int = 0) -> Backdrop:
 
 
 def alike(members: Values, others: Values, of: Backdrop, settings: LikenessSettings = SETTINGS) -> list[int]:
-    return Likeness(members, of).alike(others, len(members), settings)
+    return Likeness(members, of).alike(others, strangers(others), len(members), settings)
+
+
+def strangers(values: Values) -> Keys:
+    """Keys of accounts that nobody saw before."""
+    return np.arange(len(values), dtype=np.uint64)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -64,16 +70,16 @@ def test_honest_accounts_alone_are_left_alone(seed: int) -> None:
 
 def test_the_likest_come_first() -> None:
     of, members, others = backdrop(), driven(40, 1), driven(60, 1, 5)
-    ratios = Likeness(members, of).ratios(others)
+    odds = Likeness(members, of).log_odds(others, strangers(others))
     found = alike(members, others, of)
     assert len(found) > 40
-    assert ratios[found].tolist() == sorted(ratios[found].tolist(), reverse=True)
+    assert odds[found].tolist() == sorted(odds[found].tolist(), reverse=True)
 
 
 def test_who_is_of_the_same_bent_but_far_beyond_all_members_is_of_another_subject() -> None:
     of, members = backdrop(), driven(40, 1)
     beyond = (1.8 * driven(30, 1, 5, 0.1).astype(float)).astype(np.float16)
-    assert (Likeness(members, of).ratios(beyond) > 10).all()  # far more than the population's all the same
+    assert (Likeness(members, of).log_odds(beyond, strangers(beyond)) == -np.inf).all()
     assert alike(members, beyond, of) == []
 
 
@@ -149,4 +155,6 @@ def test_each_is_judged_by_others_than_itself() -> None:
     # A stranger that is part of its own measure passes for one of the group.
     group = np.concatenate((driven(27, 1), honest(1, 3)))
     lone = ratios_by_others(group, backdrop())[-1]
-    assert lone < -10 < Likeness(group, backdrop()).ratios(group)[-1]
+    scores = backdrop().scale.scores(group)
+    by_itself = fit(scores, OWN_SHRINKAGE).log_density(scores) - backdrop().normal.log_density(scores)
+    assert lone < -10 < by_itself[-1]
