@@ -15,7 +15,7 @@ import numpy as np
 from streamer.detection.evidence import EvidenceItem
 from streamer.detection.families import CAUSE, Column, Passing, Table, evenness, failover, hand_off, rhythm
 from streamer.detection.links import OWNED, PROMPTS
-from streamer.detection.owners import is_accountable, is_known_for_a_day, is_office, keep_hours
+from streamer.detection.owners import is_accountable, is_known_for_a_day, is_office, keep_hours, rests_together
 from streamer.detection.probability import fisher
 from streamer.detection.profile import PROFILE, Feature
 from streamer.detection.settings import GroupSettings
@@ -33,6 +33,10 @@ CONFIRMING = frozenset(("joint_pivot", "template_coincidence", "synchrony", "dis
 # Many new accounts that work hard for a day or two have also been seen for as long, and ask about as much; each account
 # on a timer of its own asks as often as the others, at all hours.
 FOLLOWS_FROM = {"evenness": frozenset(("newness", "volume", "rhythm"))}
+# What a program asks, and when, is so wherever it runs: strangers who run one that was published are as even, too.
+FOLLOWS_FROM_PROGRAM = frozenset(
+    ("volume", "rhythm", "no_follow_up", "synchrony", "capabilities", "template_coincidence")
+)
 # Who came on one day was silent before, and is active together from then on.
 FOLLOWS_FROM_COMING = frozenset(("synchrony",))
 FORMED_BY = {
@@ -49,7 +53,7 @@ class Judgement(NamedTuple):
     """What a group test found: the evidence that speaks, and the probability of all families taken together.
 
     `is_alarming` says that two families speak that do not follow from one another, one of them a clear trace of
-    control; `is_excused` that they would, but that the accounts live as people do.
+    control; `is_excused` that they would, but that one follows from the other, or that the accounts live as people do.
     """
 
     evidence: list[EvidenceItem]
@@ -85,15 +89,20 @@ def _is_control(
     return item.family == "evenness" and item.log10_p <= needed
 
 
-def _speaks_too(other: EvidenceItem, item: EvidenceItem, *, came: bool) -> bool:
-    """Whether an item says more than follows from a trace of control, in a group that only just `came`; itself does.
+def _speaks_too(other: EvidenceItem, item: EvidenceItem, *, came: bool, asks: bool) -> bool:
+    """Whether an item says more than follows from a trace of control; itself does.
 
-    Who is refused at one account is soon at another, if it is a person's; only a program is much quicker than that.
+    In a group that only just `came` more follows, and in one of which all that is known is what it `asks`. Who is
+    refused at one account is soon at another, if it is a person's; only a program is much quicker than that.
     """
     if {other.family, item.family} == PASSING:
         return other.log10_p <= BOTH_LOG10_P
     follow = FOLLOWS_FROM.get(item.family, NOTHING)
-    return other.family not in (follow | FOLLOWS_FROM_COMING if follow and came else follow)
+    if follow and came:
+        follow |= FOLLOWS_FROM_COMING
+    if follow and asks:
+        follow |= FOLLOWS_FROM_PROGRAM
+    return other.family not in follow
 
 
 def _as_it_is(_: str) -> float:
@@ -115,8 +124,8 @@ def judge(
 ) -> Judgement | None:
     """Test a group by all families; None where it is too small, or an owner answers for it.
 
-    An office never alarms, nor do strangers who share no card or device, keep hours and pass nothing on, however evenly
-    they work.
+    An office never alarms, nor do a shift of people and strangers who keep hours, if they pass nothing on, however
+    evenly they work.
 
     `weight` says how much a family counts in the probability of all together; `others` are findings of families that
     need to know more than the accounts.
@@ -132,15 +141,24 @@ def judge(
         return None
     speaking = sorted((i for i in tested if i.log10_p <= settings.record_log10_p), key=lambda i: i.log10_p)
     clear = [item for item in speaking if item.log10_p <= settings.family_log10_p]
-    came = not is_known_for_a_day(table)
-    alarming = any(
-        _is_control(item, passing, link_kinds, settings, clear)
-        and sum(_speaks_too(other, item, came=came) for other in clear) >= MIN_FAMILIES
-        for item in clear
+    came, asks = not is_known_for_a_day(table), PROMPTS.issuperset(link_kinds)
+    controls = [item for item in clear if _is_control(item, passing, link_kinds, settings, clear)]
+    speaks = any(
+        sum(_speaks_too(other, item, came=came, asks=asks) for other in clear) >= MIN_FAMILIES for item in controls
     )
-    loosely = OWNED.isdisjoint(link_kinds) and PASSING.isdisjoint(item.family for item in clear)
-    excused = alarming and (is_office(table, settings) or (loosely and keep_hours(table)))
-    return Judgement(speaking, _combined(tested, weight), alarming and not excused, excused)
+    passes_on = not PASSING.isdisjoint(item.family for item in clear)
+    alarming = speaks and not (is_office(table, settings) or (not passes_on and _lives(table, link_kinds)))
+    even = len(clear) >= MIN_FAMILIES and any(item.family == "evenness" for item in controls)
+    excused = (speaks or even) and not alarming
+    return Judgement(speaking, _combined(tested, weight), alarming, excused)
+
+
+def _lives(table: Table, link_kinds: Collection[str]) -> bool:
+    """Whether a group lives as people do: a shift that works and rests together, or strangers who keep hours.
+
+    Those whom a card or a device ties are no strangers.
+    """
+    return rests_together(table) or (OWNED.isdisjoint(link_kinds) and keep_hours(table))
 
 
 def _combined(tested: Sequence[EvidenceItem], weight: Callable[[str], float]) -> float:

@@ -15,6 +15,8 @@ FEW_OWNERS = 2
 # People who work side by side rest for as long between two days of work; others, each at a day of its own, for as long.
 REST_S, OWN_REST_S = 12 * HOUR_S, 10 * HOUR_S
 DAY_S = 24 * HOUR_S
+# Somebody is always awake in a large crowd.
+QUIET_PARTS = 10
 
 
 def is_accountable(table: Table, settings: GroupSettings) -> bool:
@@ -78,6 +80,20 @@ def keep_hours(table: Table) -> bool:
     Strangers who use one product may do so as evenly as a scheduler: a lesson a day, a cap, work paid by the piece.
     """
     return is_known_for_a_day(table) and _rest_s(table) >= OWN_REST_S
+
+
+def rests_together(table: Table) -> bool:
+    """Whether a group that has been there for a day is quiet as a whole for `OWN_REST_S` of it, as a shift is.
+
+    Quiet is when not one in `QUIET_PARTS` of those is at work that are in the usual ten minutes of work. Whoever deals
+    out work at all hours leaves no such night.
+    """
+    if not is_known_for_a_day(table):
+        return False
+    at_work = marks(table.rows["slots"]).sum(axis=0)
+    usual = np.sort(at_work[at_work > 0])
+    busy = QUIET_PARTS * at_work > usual[len(usual) // 2] if len(usual) else at_work > 0
+    return bool(longest_rests_s(busy[np.newaxis])[0] >= OWN_REST_S)
 
 
 def is_known_for_a_day(table: Table) -> bool:
