@@ -85,14 +85,14 @@ def keep_hours(table: Table) -> bool:
 def rests_together(table: Table) -> bool:
     """Whether a group that has been there for a day is quiet as a whole for `OWN_REST_S` of it, as a shift is.
 
-    Quiet is when not one in `QUIET_PARTS` of those is at work that are in the usual ten minutes of work. Whoever deals
+    Quiet is when not one in `QUIET_PARTS` of those is at work that are in the busiest quarter of the day. Whoever deals
     out work at all hours leaves no such night.
     """
     if not is_known_for_a_day(table):
         return False
     at_work = marks(table.rows["slots"]).sum(axis=0)
-    usual = np.sort(at_work[at_work > 0])
-    busy = QUIET_PARTS * at_work > usual[len(usual) // 2] if len(usual) else at_work > 0
+    busiest = np.sort(at_work)[-len(at_work) // 4 :]
+    busy = QUIET_PARTS * at_work > busiest.mean()
     return bool(longest_rests_s(busy[np.newaxis])[0] >= OWN_REST_S)
 
 

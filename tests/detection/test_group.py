@@ -179,6 +179,30 @@ def test_that_newcomers_of_one_day_are_active_together_is_no_second_family_besid
         assert found.is_alarming is alarms_too
 
 
+@pytest.mark.parametrize(
+    "kind, more, alarm", [("template", {}, False), ("payment", {}, True), ("template", LONG, True)]
+)
+def test_strangers_who_run_one_program_are_as_even_as_one_hand(
+    kind: str,
+    more: dict[int, int],
+    alarm: bool,  # noqa: FBT001
+) -> None:
+    rows = group(40, fixed={**EVEN, **REGULAR, **more})
+    rows["before_ms"] = rows["first_seen_ms"] + DAY_MS
+    alike = [EvidenceItem(family, "", 1.0, 0.0, -5.0) for family in ("capabilities", "no_follow_up", "synchrony")]
+    found = judge(table(rows), NOTHING_PASSED, [kind], SETTINGS, others=alike)
+    assert found is not None
+    assert {"evenness", "rhythm"} <= {item.family for item in found.evidence}
+    assert (found.is_alarming, found.is_excused) == (alarm, not alarm)
+
+
+def test_who_could_never_have_been_an_alarm_is_not_excused() -> None:
+    for fixed in (LONG, {**REGULAR, **LONG}, EVEN):
+        found = verdict(group(40, fixed=fixed))
+        assert found is not None
+        assert (found.is_alarming, found.is_excused) == (False, False)
+
+
 def test_families_that_are_disabled_do_not_count() -> None:
     off = replace(SETTINGS, disabled_families=("evenness",))
     rows = table(group(40, fixed={**EVEN, **REGULAR}))

@@ -7,7 +7,7 @@ import pytest
 
 from streamer.detection.families import Passing, Table
 from streamer.detection.member_table import members_of
-from streamer.detection.owners import is_accountable, is_office, keep_hours, strangers
+from streamer.detection.owners import is_accountable, is_office, keep_hours, rests_together, strangers
 from streamer.detection.profile import SETTLED
 from tests.detection.handmade import DAY_MS, SLOTS, START_WINDOW, asked_at, rows_of, slots_of
 from tests.detection.people import EVEN, LONG, SETTINGS, alarms, group
@@ -82,6 +82,18 @@ def test_who_works_by_day_keeps_hours_wherever_it_works(hours: int, rests: bool)
     assert keep_hours(working) is rests
 
 
+@pytest.mark.parametrize("hours, awake, rests", [(14, 0, True), (15, 0, False), (8, 2, True), (8, 3, False)])
+def test_a_shift_works_and_rests_together(hours: int, awake: int, rests: bool) -> None:  # noqa: FBT001
+    # Those who are awake at night keep the hours of somebody else.
+    working = at_work(hours=hours, addresses=20)
+    assert not rests_together(working), "each works at hours of its own"
+    working.rows["slots"][awake:] = working.rows["slots"][0]
+    working.rows["slots"][:awake] = slots_of(np.ones((awake, SLOTS), dtype=bool))
+    assert rests_together(working) is rests
+    working.rows["before_ms"] -= 1
+    assert not rests_together(working), "of a day less is known"
+
+
 @pytest.mark.parametrize("known, rests", [(10, True), (9, False)])
 def test_of_half_of_them_a_day_must_be_known(known: int, rests: bool) -> None:  # noqa: FBT001
     working = at_work(hours=8, addresses=20)
@@ -124,3 +136,11 @@ def test_strangers_who_keep_hours_and_pass_nothing_on_are_no_alarm_however_evenl
     rows["before_ms"] = rows["first_seen_ms"] + DAY_MS
     rows["slots"] = at_work(hours=hours, addresses=20).rows["slots"][np.arange(40) % 20]
     assert bool(alarms(rows, kind, Passing(passed, 0.5))) is alarm
+
+
+@pytest.mark.parametrize("passed, alarm", [(0, False), (4, True)])
+def test_a_shift_that_passes_nothing_on_is_no_alarm_even_if_it_shares_cards(passed: int, alarm: bool) -> None:  # noqa: FBT001
+    rows = group(40, fixed={**EVEN, **LONG})
+    rows["before_ms"] = rows["first_seen_ms"] + DAY_MS
+    rows["slots"] = at_work(hours=9).rows["slots"][0]
+    assert bool(alarms(rows, "payment", Passing(passed, 0.5))) is alarm
