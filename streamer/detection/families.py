@@ -23,6 +23,7 @@ from streamer.detection.settings import GroupSettings
 VOLUME_BINS_PER_OCTAVE = 8
 # No delay is taken as less likely than this: clocks are not that exact.
 QUICKEST = 0.02
+ONE_GO_MS = 3_600_000
 # What is less improbable says nothing either way, and needs no second look.
 SPEAKS_LOG10_P = -0.3
 Column = npt.NDArray[np.float64]
@@ -83,16 +84,18 @@ def evenness(table: Table, settings: GroupSettings) -> EvidenceItem | None:
     Chi-square of the scatter of the logarithms of their rates against `evenness_floor_ratio` of the population's: an
     honest group may be that much more alike than strangers are. The population's is that of the same plans, and of
     accounts that have been seen for as long. Those that keep to the clock are left out, and as many requests as it
-    takes must come in as many different ten minutes, once accounts are settled: what is asked at one go is one choice.
+    takes must come in as many different ten minutes: what is asked at one go is one choice.
     """
     found = _evenness(table.rows, settings)
     if found is None or found.log10_p > SPEAKS_LOG10_P:
         return found
     clocks = table.clocks()
     free = clocks.timeless()
-    # Of accounts that have only just come, all that is known is one go.
-    settled = table.rows["span"][free] == SETTLED
-    occasions = np.sort(np.where(settled, clocks.times[free], table.rows["requests_24h"][free]))
+    # Of accounts that came within the hour, all that is known is one go.
+    rows = table.rows
+    since_ms = max(int(rows["first_seen_ms"].max()), int(rows["before_ms"].max())) - ONE_GO_MS
+    known = (rows["span"] == SETTLED) | (rows["first_seen_ms"] <= since_ms)
+    occasions = np.sort(np.where(known, clocks.times, rows["requests_24h"])[free])
     if len(occasions) < settings.min_accounts or occasions[len(occasions) // 2] < settings.min_requests:
         return None
     return found if free.all() else _evenness(table.rows[free], settings)

@@ -15,7 +15,7 @@ import numpy as np
 from streamer.detection.evidence import EvidenceItem
 from streamer.detection.families import CAUSE, Column, Passing, Table, evenness, failover, hand_off, rhythm
 from streamer.detection.links import OWNED, PROMPTS
-from streamer.detection.owners import is_accountable, is_known_for_a_day, is_office, keep_hours, rests_together
+from streamer.detection.owners import OFTEN, is_accountable, is_known_for_a_day, is_office, keep_hours
 from streamer.detection.probability import fisher
 from streamer.detection.profile import PROFILE, Feature
 from streamer.detection.settings import GroupSettings
@@ -124,8 +124,7 @@ def judge(
 ) -> Judgement | None:
     """Test a group by all families; None where it is too small, or an owner answers for it.
 
-    An office never alarms, nor do a shift of people and strangers who keep hours, if they pass nothing on, however
-    evenly they work.
+    An office never alarms, nor do those who keep hours and pass nothing on, however evenly they work.
 
     `weight` says how much a family counts in the probability of all together; `others` are findings of families that
     need to know more than the accounts.
@@ -154,11 +153,8 @@ def judge(
 
 
 def _lives(table: Table, link_kinds: Collection[str]) -> bool:
-    """Whether a group lives as people do: a shift that works and rests together, or strangers who keep hours.
-
-    Those whom a card or a device ties are no strangers.
-    """
-    return rests_together(table) or (OWNED.isdisjoint(link_kinds) and keep_hours(table))
+    """Whether the accounts of a group keep hours, as people do; clearly so where a card or a device ties them."""
+    return keep_hours(table, least_times=0 if OWNED.isdisjoint(link_kinds) else OFTEN)
 
 
 def _combined(tested: Sequence[EvidenceItem], weight: Callable[[str], float]) -> float:

@@ -15,8 +15,8 @@ FEW_OWNERS = 2
 # People who work side by side rest for as long between two days of work; others, each at a day of its own, for as long.
 REST_S, OWN_REST_S = 12 * HOUR_S, 10 * HOUR_S
 DAY_S = 24 * HOUR_S
-# Somebody is always awake in a large crowd.
-QUIET_PARTS = 10
+# Who is active in as few ten minutes of a day rests for as long by chance.
+OFTEN = 12
 
 
 def is_accountable(table: Table, settings: GroupSettings) -> bool:
@@ -74,26 +74,17 @@ def is_office(table: Table, settings: GroupSettings) -> bool:
     return 2 * settled >= len(table) and _rest_s(table) >= REST_S
 
 
-def keep_hours(table: Table) -> bool:
+def keep_hours(table: Table, least_times: int = 0) -> bool:
     """Whether most of a group have been there for a day, and rest for `OWN_REST_S` of it.
 
-    Strangers who use one product may do so as evenly as a scheduler: a lesson a day, a cap, work paid by the piece.
+    Strangers who use one product may do so as evenly as a scheduler: a lesson a day, a cap, work paid by the piece; and
+    so may people to whom tickets are given out. `least_times` is in how many ten minutes of the day most must have been
+    active: what rests only because it does little shows nothing.
     """
-    return is_known_for_a_day(table) and _rest_s(table) >= OWN_REST_S
-
-
-def rests_together(table: Table) -> bool:
-    """Whether a group that has been there for a day is quiet as a whole for `OWN_REST_S` of it, as a shift is.
-
-    Quiet is when not one in `QUIET_PARTS` of those is at work that are in the busiest quarter of the day. Whoever deals
-    out work at all hours leaves no such night.
-    """
-    if not is_known_for_a_day(table):
-        return False
-    at_work = marks(table.rows["slots"]).sum(axis=0)
-    busiest = np.sort(at_work)[-len(at_work) // 4 :]
-    busy = QUIET_PARTS * at_work > busiest.mean()
-    return bool(longest_rests_s(busy[np.newaxis])[0] >= OWN_REST_S)
+    active = marks(table.rows["slots"])
+    times = np.sort(active.sum(axis=1))
+    often = int(times[len(times) // 2]) >= least_times
+    return often and is_known_for_a_day(table) and float(np.median(longest_rests_s(active))) >= OWN_REST_S
 
 
 def is_known_for_a_day(table: Table) -> bool:

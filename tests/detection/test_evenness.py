@@ -140,6 +140,16 @@ def test_of_accounts_that_have_only_just_come_one_go_is_enough() -> None:
         assert (evenness(table(rows), SETTINGS) is not None) is speaks
 
 
+@pytest.mark.parametrize("before_s, speaks", [(3599, True), (3600, False)])
+def test_who_came_an_hour_ago_and_asked_at_one_go_made_one_choice(before_s: int, speaks: bool) -> None:  # noqa: FBT001
+    rows = asking(asked_at(40, 1))
+    rows["span"] = 0
+    assert evenness(table(rows), SETTINGS) is not None
+    # Somebody else of the group is still there.
+    rows["before_ms"][0] = rows["first_seen_ms"].max() + before_s * 1000
+    assert (evenness(table(rows), SETTINGS) is not None) is speaks
+
+
 def test_half_of_the_accounts_must_have_asked_on_as_many_occasions() -> None:
     for many, speaks in ((20, True), (19, False)):
         rows = asking(np.concatenate((asked_at(many, 4), asked_at(39 - many, 3))))
