@@ -189,7 +189,7 @@ def test_strangers_who_run_one_program_are_as_even_as_one_hand(
 ) -> None:
     rows = group(40, fixed={**EVEN, **REGULAR, **more})
     rows["before_ms"] = rows["first_seen_ms"] + DAY_MS
-    alike = [EvidenceItem(family, "", 1.0, 0.0, -5.0) for family in ("capabilities", "no_follow_up", "synchrony")]
+    alike = [EvidenceItem(family, "", 1.0, 0.0, -5.0) for family in ("capabilities", "failover", "synchrony")]
     found = judge(table(rows), NOTHING_PASSED, [kind], SETTINGS, others=alike)
     assert found is not None
     assert {"evenness", "rhythm"} <= {item.family for item in found.evidence}
