@@ -33,7 +33,7 @@ CONFIRMING = frozenset(("joint_pivot", "template_coincidence", "synchrony", "dis
 # Many new accounts that work hard for a day or two have also been seen for as long, and ask about as much; each account
 # on a timer of its own asks as often as the others, at all hours.
 FOLLOWS_FROM = {"evenness": frozenset(("newness", "volume", "rhythm"))}
-# What a program asks, and when, is so wherever it runs: strangers who run one that was published are as even, too. Where
+# What a program asks, and when, is so wherever it runs: strangers who run one that was published are as even. Where
 # it goes through one list, what was refused to one is soon asked by another.
 FOLLOWS_FROM_PROGRAM = frozenset(
     ("volume", "rhythm", "no_follow_up", "synchrony", "capabilities", "template_coincidence", "failover")
