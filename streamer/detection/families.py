@@ -23,7 +23,7 @@ from streamer.detection.settings import GroupSettings
 VOLUME_BINS_PER_OCTAVE = 8
 # No delay is taken as less likely than this: clocks are not that exact.
 QUICKEST = 0.02
-ONE_GO_MS = 3_600_000
+ONE_GO_MS, MIN_KNOWN = 3_600_000, 3
 # What is less improbable says nothing either way, and needs no second look.
 SPEAKS_LOG10_P = -0.3
 Column = npt.NDArray[np.float64]
@@ -91,12 +91,13 @@ def evenness(table: Table, settings: GroupSettings) -> EvidenceItem | None:
         return found
     clocks = table.clocks()
     free = clocks.timeless()
-    # Of accounts that came within the hour, all that is known is one go.
+    # Of accounts that came within the hour, all that is known is one go; of others it is not, if there are some.
     rows = table.rows
     since_ms = max(int(rows["first_seen_ms"].max()), int(rows["before_ms"].max())) - ONE_GO_MS
-    known = (rows["span"] == SETTLED) | (rows["first_seen_ms"] <= since_ms)
-    occasions = np.sort(np.where(known, clocks.times, rows["requests_24h"])[free])
-    if len(occasions) < settings.min_accounts or occasions[len(occasions) // 2] < settings.min_requests:
+    known = ((rows["span"] == SETTLED) | (rows["first_seen_ms"] <= since_ms))[free]
+    occasions = np.where(known, clocks.times[free], rows["requests_24h"][free])
+    told = np.sort(occasions[known] if int(known.sum()) >= MIN_KNOWN else occasions)
+    if len(occasions) < settings.min_accounts or told[len(told) // 2] < settings.min_requests:
         return None
     return found if free.all() else _evenness(table.rows[free], settings)
 

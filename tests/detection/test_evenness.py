@@ -150,6 +150,14 @@ def test_who_came_an_hour_ago_and_asked_at_one_go_made_one_choice(before_s: int,
     assert (evenness(table(rows), SETTINGS) is not None) is speaks
 
 
+@pytest.mark.parametrize("came_before, speaks", [(2, True), (3, False)])
+def test_of_those_who_come_one_after_another_the_first_are_looked_at(came_before: int, speaks: bool) -> None:  # noqa: FBT001
+    rows = asking(asked_at(40, 1))
+    rows["span"] = 0
+    rows["first_seen_ms"][:came_before] -= 3_600_000
+    assert (evenness(table(rows), SETTINGS) is not None) is speaks
+
+
 def test_half_of_the_accounts_must_have_asked_on_as_many_occasions() -> None:
     for many, speaks in ((20, True), (19, False)):
         rows = asking(np.concatenate((asked_at(many, 4), asked_at(39 - many, 3))))
