@@ -20,6 +20,8 @@ SINGLE_EVENTS = 50_000
 # A worker near its limit has thousands of requests in a window; where it has few, closing windows takes the time.
 WORLDS = {"rush": str(Path(__file__).with_name("rush.yaml")), "dense": str(Path(__file__).with_name("dense.yaml"))}
 TIMEOUT_S = 600.0
+# A replay has one of everything. A worker that has several partitions closes each window for each of them.
+PARTITIONS = (1, 6)
 
 
 class Rate(NamedTuple):
@@ -48,15 +50,17 @@ def batches(kafka: KafkaCluster, directory: Path, world: str) -> None:
     """Batch messages, as `streamer ingest` and `streamer produce` make them."""
     with events_of(WORLDS[world]) as (path, count):
         replay = count / cpu_s(run_replay, path)
-        run = LiveRun(kafka, directory, {}, idle_s=600.0, checkpoint_interval_s=5.0)
-        run.produce(path, batch=500)
-    worker, bare = rate("worker", run, count), rate("bare_loop", run, count)
-    say(
-        Result(f"{world}: live worker, batches", worker.cpu, "events/s of processor time"),
-        Result(f"{world}: live worker, batches, by the wall clock", worker.wall, "events/s"),
-        Result(f"{world}: bare aiokafka loop with decoding, batches", bare.cpu, "events/s of processor time"),
-        Result(f"{world}: live worker on batches to replay", worker.cpu / replay, "ratio", "at least 0.60"),
-    )
+        for partitions in PARTITIONS:
+            run = LiveRun(kafka, directory, {}, partitions=partitions, idle_s=600.0, checkpoint_interval_s=5.0)
+            run.produce(path, batch=500)
+            worker, bare = rate("worker", run, count), rate("bare_loop", run, count)
+            what = f"{world}, {partitions} of each kind of partition"
+            say(
+                Result(f"{what}: live worker, batches", worker.cpu, "events/s of processor time"),
+                Result(f"{what}: live worker, batches, by the wall clock", worker.wall, "events/s"),
+                Result(f"{what}: bare aiokafka loop with decoding, batches", bare.cpu, "events/s of processor time"),
+                Result(f"{what}: live worker on batches to replay", worker.cpu / replay, "ratio", "at least 0.60"),
+            )
 
 
 def singles(kafka: KafkaCluster, directory: Path, world: str) -> None:
