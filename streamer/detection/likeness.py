@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Container, Iterator
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -117,6 +116,16 @@ class Backdrop:
         self.normal = fit(self.scores, OTHERS_SHRINKAGE)
 
 
+class Odds(NamedTuple):
+    """The logarithms of the odds of being a member, if half of all were one: of accounts asked for, and of earlier ones.
+
+    There are none (minus infinity) for who is farther from the middle than nearly all members: of another subject.
+    """
+
+    now: Floats
+    before: Floats
+
+
 class Likeness:
     """How much an account's behaviour is that of some members and not the population's."""
 
@@ -126,17 +135,23 @@ class Likeness:
         self._own = fit(self._members, OWN_SHRINKAGE)
         self._least_density = self._edge()
 
-    def log_odds(self, values: Values, keys: Keys) -> Floats:
-        """Give the logarithm of the odds that each row, of the account `keys` says, is a member's, if half of all were.
+    def odds(self, values: Values, keys: Keys) -> Odds:
+        """Compare the rows of some accounts, `keys` says whose, and those of the backdrop.
 
-        There are no odds for those farther from the middle than nearly all members: they are of another subject.
+        The trees are grown on all of them as on strangers: nearly all are, and each is judged by trees that do not know
+        it (learning from positive and unlabeled examples: Elkan & Noto 2008).
         """
-        scores = self._backdrop.scale.scores(values)
-        found = np.full(len(scores), -np.inf)
+        backdrop = self._backdrop
+        scores = backdrop.scale.scores(values)
         near = np.flatnonzero(self._own.log_density(scores) >= self._least_density)
-        if len(near):
-            found[near] = _log_odds(self._forest.shares(scores[near], keys[near]))
-        return found
+        now = np.full(len(scores), -np.inf)
+        if not len(near):
+            return Odds(now, np.zeros(0))
+        strangers, owners = np.concatenate((backdrop.scores, scores)), np.concatenate((backdrop.owners, keys))
+        forest = Forest(self._members, strangers, owners)
+        now[near] = _log_odds(forest.shares(scores[near], keys[near]))
+        # Wherever they lie: of those who lie where members do there are too few to tell how the tail falls.
+        return Odds(now, _log_odds(forest.shares(backdrop.scores, backdrop.owners)))
 
     def alike(
         self, values: Values, keys: Keys, known: int, settings: LikenessSettings, without: Container[int] = ()
@@ -147,13 +162,9 @@ class Likeness:
         at most `new_error_ratio` of those named, and `error_ratio` of all.
         """
         backdrop, days = self._backdrop, self._backdrop.days
-        found = self.log_odds(values, keys)
+        found, odds_before = self.odds(values, keys)
         order: list[int] = np.argsort(-found, kind="stable").tolist()[: np.isfinite(found).sum()]
-        if not order:
-            return []
-        # Wherever they lie: of those who lie where members do there are too few to tell how the tail falls.
-        odds_before = _log_odds(self._forest.shares(backdrop.scores, backdrop.owners)).tolist()
-        before = zip(backdrop.owners.tolist(), odds_before, strict=True)
+        before = zip(backdrop.owners.tolist(), odds_before.tolist(), strict=False)
         highest = heapq.nlargest(TAIL_ACCOUNTS * days + 1, (odds for key, odds in before if key not in without))
         scale = max(1.0, len(values) / max(1.0, backdrop.accounts)) / days
         last = 0
@@ -164,10 +175,6 @@ class Likeness:
             if expected <= min(settings.error_ratio * (known + count), settings.new_error_ratio * count):
                 last = count
         return order[:last]
-
-    @cached_property
-    def _forest(self) -> Forest:
-        return Forest(self._members, self._backdrop.scores, self._backdrop.owners)
 
     def _edge(self) -> float:
         """Give the density above which nearly all members lie, each judged by others than itself."""

@@ -70,7 +70,7 @@ def test_honest_accounts_alone_are_left_alone(seed: int) -> None:
 
 def test_the_likest_come_first() -> None:
     of, members, others = backdrop(), driven(40, 1), driven(60, 1, 5)
-    odds = Likeness(members, of).log_odds(others, strangers(others))
+    odds = Likeness(members, of).odds(others, strangers(others)).now
     found = alike(members, others, of)
     assert len(found) > 40
     assert odds[found].tolist() == sorted(odds[found].tolist(), reverse=True)
@@ -79,7 +79,7 @@ def test_the_likest_come_first() -> None:
 def test_who_is_of_the_same_bent_but_far_beyond_all_members_is_of_another_subject() -> None:
     of, members = backdrop(), driven(40, 1)
     beyond = (1.8 * driven(30, 1, 5, 0.1).astype(float)).astype(np.float16)
-    assert (Likeness(members, of).log_odds(beyond, strangers(beyond)) == -np.inf).all()
+    assert (Likeness(members, of).odds(beyond, strangers(beyond)).now == -np.inf).all()
     assert alike(members, beyond, of) == []
 
 
