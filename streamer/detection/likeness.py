@@ -117,7 +117,7 @@ class Backdrop:
 
 
 class Odds(NamedTuple):
-    """The logarithms of the odds of being a member, if half of all were one: of accounts asked for, and of earlier ones.
+    """The logarithms of the odds of being a member, if half of all were: of accounts asked for, and of earlier ones.
 
     There are none (minus infinity) for who is farther from the middle than nearly all members: of another subject.
     """
