@@ -202,13 +202,16 @@ class ClusterStage:
         return self._naming.are_apart(one, other, window) and not self._book.joins(one, other)
 
     def _merge_kin(self, touched: dict[str, list[ClusterAccount]], window: int, now_ms: int) -> list[Decision]:
-        """Make one of clusters that clearly are of one kind, under the name of the oldest."""
+        """Make one of clusters that clearly are of one kind, and of alarms with records that something ties to them."""
         decisions: list[Decision] = []
         for name in sorted(touched):
             cluster = self.clusters.by_id.get(name)
             if cluster is None or cluster.kind == "account":
                 continue
-            oldest, *others = sorted([cluster, *self._naming.same_kind(cluster, window)], key=Cluster.age)
+            kin = self._naming.same_kind(cluster, window)
+            if not cluster.is_alarming():  # honest crowds behave alike, too
+                kin = [other for other in kin if self._book.joins(cluster.held(), other.held())]
+            oldest, *others = sorted([cluster, *kin], key=Cluster.age)
             for other in others:
                 self.clusters.merge(oldest, other)
                 touched.setdefault(oldest.cluster_id, []).extend(touched.pop(other.cluster_id, []))

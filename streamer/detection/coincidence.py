@@ -1,7 +1,8 @@
 """Accounts of a group on one prompt template: how many are, and how many of as many strangers would be.
 
-A template counts once however many pairs it joins. How many accounts the templates of everybody join is learned from
-the past, lagged; those of accounts that were alerted on are left out.
+A template counts once however many pairs it joins. A system prompt does not count: who has a firm's tool has it. How
+many accounts the templates of everybody join is learned from the past, lagged; those of accounts that were alerted on
+are left out.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from scipy import special
 
 from streamer.detection.evidence import EvidenceItem
 from streamer.detection.lead_book import LeadBook, Tie
-from streamer.detection.links import PROMPTS
+from streamer.detection.names import TEMPLATE
 from streamer.detection.probability import together_log10
 from streamer.detection.settings import DetectionSettings
 
@@ -48,7 +49,7 @@ class Coincidences:
 
     def _prompts(self, window: int) -> Iterator[Tie]:
         oldest = window - self._horizon
-        return (t for t in self._book.ties.values() if t.lead.link.kind in PROMPTS and t.window >= oldest)
+        return (t for t in self._book.ties.values() if t.lead.link.kind == TEMPLATE and t.window >= oldest)
 
     def test(self, held: Keys, window: int) -> EvidenceItem | None:
         """Test whether more of some accounts, which something else holds together, have a prompt in common."""
@@ -86,7 +87,7 @@ class Coincidences:
             if count < 2 or len(found) == len(held):  # noqa: PLR2004 - a pair
                 continue
             tie = self._book.ties[key]
-            if tie.lead.link.kind not in PROMPTS or tie.window < oldest:
+            if tie.lead.link.kind != TEMPLATE or tie.window < oldest:
                 continue
             case = count, len(tie.keys)
             if case not in telling:

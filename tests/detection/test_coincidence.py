@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import msgspec
 import numpy as np
-import pytest
 
 from streamer.detection.coincidence import Coincidences
 from streamer.detection.evidence import EvidenceItem, HandOff
@@ -59,10 +58,9 @@ class World:
         return item.log10_p
 
 
-@pytest.mark.parametrize("kind", ["template", "system_prompt"])
-def test_a_group_on_a_prompt_that_few_others_have_is_told_of(kind: str) -> None:
+def test_a_group_on_a_prompt_that_few_others_have_is_told_of() -> None:
     world, driven = World(), names_of("d", 30)
-    world.tie([*driven[:24], "p1"], "one", kind=kind)
+    world.tie([*driven[:24], "p1"], "one")
     item = world.test(driven)
     assert item is not None
     assert (item.family, item.observed) == ("template_coincidence", 0.8)

@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from streamer.detection.cluster import Cluster, Finding
 from streamer.detection.cluster_stage import ClusterStage
 from streamer.detection.evidence import Behaviours, EvidenceItem, HandOff, Lead, LeadReport
+from streamer.detection.profile import PROFILE, Feature
 from streamer.detection.records import Alert, Decision, Limit, LimitLifted, Membership
 from streamer.detection.settings import HOUR_S, LikenessSettings, LimitSettings
 from tests.detection.crowds import Values, driven, honest, named, told_of
@@ -29,10 +31,12 @@ def behave(names: list[str], values: Values) -> Behaviours:
     return Behaviours(names, told_of(names, values).tobytes())
 
 
-def told(window: int, names: list[str], *found: Lead, **fields: Any) -> LeadReport:
-    """Accounts that are used alike, busy and regular, and the values that some are on."""
+def told(window: int, names: list[str], *found: Lead, even: bool = True, **fields: Any) -> LeadReport:
+    """Accounts that are used alike, if `even`, busy and regular, and the values that some are on."""
     seen = watched(names, NOW + window, requests=40, bins=90)
     rows = seen.table().copy()
+    if not even:
+        rows["bins"][:, PROFILE.index(Feature.VOLUME)] = 6 * np.arange(len(names))
     rows["scores"] = 2.5
     rows["scores"][:, 2] = -2.5
     return leads(NOW + window, *found, watched=seen._replace(rows=rows.tobytes()), tests=1, **fields)
@@ -225,6 +229,22 @@ def test_clusters_of_two_kinds_stay_two(program: int) -> None:
     one, _, after = kin(program)
     assert len(one.stage.clusters.by_id) == 2
     assert not [alert for alert in alerts(after) if alert.status == "resolved"]
+
+
+@pytest.mark.parametrize("tied, clusters", [(False, 2), (True, 1)])
+def test_a_record_of_a_crowd_that_behaves_like_a_campaign_joins_it_only_where_something_ties_them(
+    tied: bool,  # noqa: FBT001
+    clusters: int,
+) -> None:
+    one = Timeline()
+    names, program = named("b", 20), driven(20, 1, 3 * HOUR)
+    one.group(0, named("a", 20), 1)
+    cards = [lead(names, "card-b0000"), *([lead(["a0000", "b0000"], "another card")] if tied else [])]
+    for window, behaviours in ((1, Behaviours([], b"")), (3 * HOUR, behave(names, program))):
+        one.say(told(window, names, *cards, even=False, behaviours=behaviours))
+    assert len(one.stage.clusters.by_id) == clusters
+    assert one.of("a0000").is_alarming()
+    assert one.of("b0000").is_alarming() is (clusters == 1)
 
 
 def test_a_few_who_pass_requests_on_join_the_cluster_whose_kin_they_are() -> None:
