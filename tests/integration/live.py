@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -28,11 +29,10 @@ from streamer.stream.messages import Position, Stored
 from streamer.stream.state_log import Sections
 from streamer.stream.tasks import unpack_head
 from streamer.stream.topics import ensure_topics, topics_of
-from tests.patience import PATIENCE_S, until
+from tests.patience import PATIENCE_S, PAUSE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tests.kafka_fixture import KafkaCluster
 
@@ -236,9 +236,9 @@ class LiveRun:
 
     def _ended(self, worker: subprocess.Popen[bytes]) -> int:
         """Wait for a worker's end; give its exit code, and note the most memory that it held."""
-        _, status, usage = os.wait4(worker.pid, 0)
-        worker.returncode = os.waitstatus_to_exitcode(status)
-        self.most_bytes = max(self.most_bytes, usage.ru_maxrss * 1024)
+        while worker.poll() is None:
+            self.most_bytes = max(self.most_bytes, _most_bytes(worker.pid))
+            time.sleep(PAUSE_S)
         return worker.returncode
 
     def records(self) -> Found:
@@ -319,3 +319,10 @@ def shuffled(events: Path, lateness_ms: int, rng: Any) -> Path:
     target = events.with_name("shuffled.jsonl")
     target.write_bytes(b"".join(line + b"\n" for _, line in timed))
     return target
+
+
+def _most_bytes(pid: int) -> int:
+    """The most memory that a program that runs has held; what it ends with also counts what held it before it began."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
