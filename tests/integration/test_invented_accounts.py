@@ -21,7 +21,7 @@ START_MS = 1_780_272_000_000
 LARGE = bool(os.environ.get("LARGE_WORLDS"))
 ACCOUNTS = 1_000_000 if LARGE else 100_000
 # Well above what `python -m tests.benchmarks.invented` shows, and below what it was when nothing was let go of.
-PROGRAM_BYTES, ACCOUNT_BYTES = 400_000_000, 5_000
+PROGRAM_BYTES, ACCOUNT_BYTES = 500_000_000, 5_000
 
 
 def invented(path: Path, accounts: int) -> Path:
