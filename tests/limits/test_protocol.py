@@ -77,13 +77,15 @@ def exchange(port: int, *parts: bytes) -> bytes:
     """All that comes back for what is sent piece by piece, until the server closes."""
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # Who is answered and closed before the rest was sent gets the same answer.
-        with contextlib.suppress(BrokenPipeError):
+        # Who is answered and closed before the rest was sent gets the same answer; what was sent too late breaks or
+        # resets the connection, after the answer.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             for part in parts:
                 connection.sendall(part)
         found = b""
-        while more := connection.recv(65_536):
-            found += more
+        with contextlib.suppress(ConnectionResetError):
+            while more := connection.recv(65_536):
+                found += more
     return found
 
 
