@@ -164,12 +164,14 @@ class Likeness:
         backdrop, days = self._backdrop, self._backdrop.days
         found, odds_before = self.odds(values, keys)
         order: list[int] = np.argsort(-found, kind="stable").tolist()[: np.isfinite(found).sum()]
-        before = zip(backdrop.owners.tolist(), odds_before.tolist(), strict=False)
+        if not order:
+            return []
+        before = zip(backdrop.owners.tolist(), odds_before.tolist(), strict=True)
         highest = heapq.nlargest(TAIL_ACCOUNTS * days + 1, (odds for key, odds in before if key not in without))
         scale = max(1.0, len(values) / max(1.0, backdrop.accounts)) / days
-        last = 0
+        least, last = highest[-1] if highest else -np.inf, 0
         for count, at in enumerate(order, 1):
-            if found[at] < highest[-1]:
+            if found[at] < least:
                 break
             expected = scale * tail(highest, float(found[at]), MIN_EXCESS)
             if expected <= min(settings.error_ratio * (known + count), settings.new_error_ratio * count):

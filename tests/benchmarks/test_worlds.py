@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import tempfile
@@ -20,6 +21,7 @@ from tests.benchmarks.baselines.midas import Midas
 from tests.benchmarks.baselines.scored import Baseline, Scored
 from tests.benchmarks.baselines.thresholds import ThresholdRules
 from tests.benchmarks.baselines.trees import Trees
+from tests.benchmarks.worlds import command
 from tests.benchmarks.worlds.ablation import unavailable, without
 from tests.benchmarks.worlds.making import Wanted, world
 from tests.benchmarks.worlds.running import Outcome, WithSettings, configuration, outcome
@@ -56,6 +58,14 @@ def test_a_world_is_made_once_and_judged_alike_by_its_short_and_its_long_events(
     out = tmp_path / "kept" / "tiny-3"
     whole = (event for batch in read_batches([made.events]) for event in batch.events)
     assert evaluate(out, made.truth, whole, made.plans) == found.evaluation
+
+
+def test_a_world_that_does_not_exist_is_named_before_anything_is_made() -> None:
+    parser = argparse.ArgumentParser()
+    command.add_worlds(parser)
+    with pytest.raises(SystemExit, match="found 'nowhere'"):
+        command.wanted(parser.parse_args(["--profiles", "hydra,nowhere"]))
+    assert [each.seed for each in command.wanted(parser.parse_args(["--profiles", "hydra", "--seeds", "2"]))] == [1, 2]
 
 
 def test_a_key_of_every_scenario_can_be_changed(wanted: Wanted) -> None:

@@ -83,6 +83,12 @@ def test_who_is_of_the_same_bent_but_far_beyond_all_members_is_of_another_subjec
     assert alike(members, beyond, of) == []
 
 
+def test_where_all_who_were_there_before_are_left_out_of_the_count_it_is_made_without_them() -> None:
+    of, members, others = backdrop(), driven(40, 1), driven(60, 1, 5)
+    found = Likeness(members, of).alike(others, strangers(others), len(members), SETTINGS, set(of.owners.tolist()))
+    assert len(found) <= len(others)
+
+
 def test_nobody_is_named_where_no_error_is_allowed() -> None:
     strict = replace(SETTINGS, error_ratio=0.0)
     assert alike(driven(40, 1), driven(60, 1, 5), backdrop(), strict) == []

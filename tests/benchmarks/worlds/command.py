@@ -38,6 +38,9 @@ def pairs(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
 def wanted(given: argparse.Namespace) -> list[Wanted]:
     """Every world that is asked for."""
     changes = pairs(given.world)
+    for name in given.profiles.split(","):
+        if not (Path(given.scenario_dir) / f"{name}.yaml").is_file():
+            raise SystemExit(f"--profiles: found {name!r}; name a scenario in {given.scenario_dir}")
     seeds = range(given.first_seed, given.first_seed + given.seeds)
     return [Wanted(name, seed, given.scenario_dir, changes) for name in given.profiles.split(",") for seed in seeds]
 
