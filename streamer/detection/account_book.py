@@ -13,8 +13,10 @@ from streamer.detection.settings import AccountSettings
 
 HOUR_MS = 3_600_000
 DAY_HOURS = 24
-RECORD_VERSION = 4
+RECORD_VERSION = 5
 CAPABILITIES, LANGUAGES, GAPS = 16, 8, 10
+# What of a request may be as it was in the one before.
+STEADY = ("system", "model", "capability", "language", "limit")
 ACCOUNT = np.dtype(
     [
         ("key", "<u8"),
@@ -38,6 +40,8 @@ ACCOUNT = np.dtype(
         ("follow", "<f8", (2,)),
         ("moves", "<f8", (2,)),
         ("prompted", "<f8", (2,)),
+        ("steady", "<f4", (len(STEADY), 2)),
+        ("latest", "<u4", (len(STEADY),)),
         ("address", "<u8"),
         ("capability_mix", "<f4", (CAPABILITIES,)),
         ("language_mix", "<f4", (LANGUAGES,)),

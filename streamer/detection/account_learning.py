@@ -78,13 +78,14 @@ def surprise(state: Accounts, requests: Ints) -> Floats:
 class Origins(NamedTuple):
     """Where the requests of a window came from.
 
-    `owner` and `address` list the addresses of each account, each once and by owner; `prompted` says of each identity
-    whether it carries a system prompt.
+    `owner` and `address` list the addresses of each account, each once and by owner; `system` and `model` have a number
+    for each identity that stands for its system prompt, 0 if it carries none, and for its model.
     """
 
     owner: Ints
     address: Ints
-    prompted: Ints
+    system: Ints
+    model: Ints
 
 
 def learn(state: Accounts, cut: Segments, origins: Origins, window_start_ms: int, settings: AccountSettings) -> None:
@@ -95,6 +96,7 @@ def learn(state: Accounts, cut: Segments, origins: Origins, window_start_ms: int
     fade(state, elapsed_s, settings)
     _lengths(state, cut, known)
     _conversations(state, cut)
+    _changes(state, cut, origins)
     _origins(state, cut, origins)
     for name, words, places in (
         ("capability_mix", seen.capability, CAPABILITIES),
@@ -118,6 +120,7 @@ def fade(state: Accounts, elapsed_s: Floats, settings: AccountSettings) -> None:
         state[name][:, N] *= keep
     for name in ("output", "input", "greed", "gaps"):
         state[name][:, SQUARES] *= keep
+    state["steady"][..., N] *= keep[:, np.newaxis]
     keep = np.exp2(-elapsed_s / MIX_HALF_LIFE_S).astype(np.float32)[:, np.newaxis]
     for name in ("capability_mix", "language_mix", "gap_mix"):
         state[name] *= keep
@@ -128,10 +131,10 @@ def fade(state: Accounts, elapsed_s: Floats, settings: AccountSettings) -> None:
 
 def _add_to_mean(held: Floats, count: Ints, steps: Ints) -> None:
     """Take `count` values into means (weight, mean), given the sum of their `log_steps`."""
-    weight = held[:, N] + count
+    weight = held[..., N] + count
     mean = np.divide(steps, np.maximum(count, 1) * LOG_STEPS)
-    held[:, MEAN] += np.where(count > 0, (mean - held[:, MEAN]) * count / np.maximum(weight, 1e-9), 0.0)
-    held[:, N] = weight
+    held[..., MEAN] += np.where(count > 0, (mean - held[..., MEAN]) * count / np.maximum(weight, 1e-9), 0.0)
+    held[..., N] = weight
 
 
 def _add_one(held: Floats, values: Floats) -> None:
@@ -186,12 +189,31 @@ def _conversations(state: Accounts, cut: Segments) -> None:
     goes_on = told & (session == cut.before(session, state["session"]))
     count = cut.sum(told.astype(np.int64))
     _add_to_mean(state["follow"], count, LOG_STEPS * cut.sum(goes_on.astype(np.int64)))
-    state["session"] = session[cut.starts + cut.counts - 1]
+    state["session"] = cut.last(session)
+
+
+def _changes(state: Accounts, cut: Segments, origins: Origins) -> None:
+    """Take in how often a request is as the one before it: `STEADY`, each for itself.
+
+    Who does one thing for a while is steady; where two programs share an account, or one list is dealt out, it is not.
+    """
+    seen = cut.seen
+    # To send no system prompt is a way to ask as well; what is not known is 0.
+    of_identities = (np.maximum(origins.system, 1)[seen.identity], origins.model[seen.identity])
+    of_requests = (seen.capability - UNKNOWN, seen.language - UNKNOWN, seen.max_tokens - UNKNOWN)
+    values = np.stack((*of_identities, *of_requests)).astype(np.uint32)
+    earlier = cut.before(values, state["latest"].T)
+    told = (values != 0) & (earlier != 0)
+    same = told & (values == earlier)
+    held = np.moveaxis(state["steady"], 1, 0)
+    _add_to_mean(held, cut.sum(told.astype(np.int64)), LOG_STEPS * cut.sum(same.astype(np.int64)))
+    state["latest"] = cut.last(values).T
 
 
 def _origins(state: Accounts, cut: Segments, origins: Origins) -> None:
     """Take in how often the address changed, and how many requests carried a system prompt."""
-    _add_to_mean(state["prompted"], cut.counts, LOG_STEPS * cut.sum(origins.prompted[cut.seen.identity]))
+    prompted = (origins.system != 0).astype(np.int64)[cut.seen.identity]
+    _add_to_mean(state["prompted"], cut.counts, LOG_STEPS * cut.sum(prompted))
     own, address = origins.owner, origins.address
     if not len(own):
         return

@@ -17,7 +17,7 @@ from streamer.detection.segments import Segments
 from streamer.detection.settings import DetectionSettings
 from streamer.detection.telling import Telling
 
-FORMAT = 4
+FORMAT = 5
 # Beyond so many identities a new window begins a new roll; the old one goes with the last window that has it.
 MAX_ROLL = 16_384
 # Fewer requests are not worth being looked at together.

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from streamer.detection.account_book import CAPABILITIES, DAY_HOURS, GAPS, LANGUAGES, Accounts
+from streamer.detection.account_book import CAPABILITIES, DAY_HOURS, GAPS, LANGUAGES, STEADY, Accounts
 from streamer.detection.account_learning import MEAN, SQUARES, Floats, N, concentration
 from streamer.detection.open_window import Ints
 from streamer.detection.profile import Rows
@@ -29,12 +29,20 @@ NUMBERS: Final = (
     "follow",
     "moves",
     "prompted",
+    *(f"steady_{name}" for name in STEADY),
     "age",
 )
 PARTS_OF_DAY: Final = 6
 WIDTH: Final = CAPABILITIES + LANGUAGES + GAPS + PARTS_OF_DAY + len(NUMBERS)
-# When one asks tells programs from people, but hardly one program from another.
-OF_PROGRAMS: Final = np.r_[: CAPABILITIES + LANGUAGES, WIDTH - len(NUMBERS) : WIDTH]
+# When one asks tells programs from people, but hardly one program from another: one hand's accounts may take turns, and
+# of those that have only just come it is not known.
+_OF_TIME = frozenset(("hours", "concentration"))
+OF_PROGRAMS: Final = np.array(
+    [
+        *range(CAPABILITIES + LANGUAGES),
+        *(WIDTH - len(NUMBERS) + at for at, name in enumerate(NUMBERS) if name not in _OF_TIME),
+    ]
+)
 # A row is told four times a day, and of accounts that asked often enough to show a habit.
 TOLD_EVERY_MS = 6 * HOUR_S * 1000
 MIN_REQUESTS = 5
@@ -82,6 +90,7 @@ def behaviour_of(state: Accounts, end_ms: int, created_ms: Ints) -> Rows:
         concentration(hours > 0),
         *_means_and_spreads(np.stack([state[name] for name in ("gaps", "output", "input", "greed")])),
         *(np.where(state[name][:, N] > 0, state[name][:, MEAN], np.nan) for name in ("follow", "moves", "prompted")),
+        *np.where(state["steady"][..., N] > 0, state["steady"][..., MEAN], np.nan).T,
         np.log2(1.0 + np.maximum(0, end_ms - known_ms) / (HOUR_S * 1000)),
     )
     by_part = hours.reshape(len(hours), PARTS_OF_DAY, DAY_HOURS // PARTS_OF_DAY).sum(axis=2)

@@ -38,8 +38,10 @@ PACE, TAUGHT, SEED = 0.05, 600, 1
 # Days differ by more than chance: the dispersion of counts (a negative binomial's) is taken for this much at least.
 LEAST_DISPERSION = 0.1
 ROUNDS = 3
-_OF_USE = ("volume", "hours", "concentration", "gap", "gap_spread", "age")
-HABITS: Final = np.setdiff1d(OF_PROGRAMS, [WIDTH - len(NUMBERS) + NUMBERS.index(name) for name in _OF_USE])
+_OF_USE = ("volume", "gap", "gap_spread", "age")
+# Of newcomers it is not known yet how steady they are.
+_LEFT_OUT = (*_OF_USE, *(name for name in NUMBERS if name.startswith("steady")))
+HABITS: Final = np.setdiff1d(OF_PROGRAMS, [WIDTH - len(NUMBERS) + NUMBERS.index(name) for name in _LEFT_OUT])
 Ints = npt.NDArray[np.int64]
 Marks = npt.NDArray[np.bool_]
 

@@ -32,7 +32,7 @@ from streamer.detection.union import Grower
 from streamer.detection.verdict import is_sure, severity_of
 from streamer.detection.window import Barrier
 
-FORMAT = 7
+FORMAT = 8
 DOUBT_EVERY_S = 6 * HOUR_S
 CONFIRM, DISMISS = "confirm", "dismiss"
 

@@ -69,7 +69,7 @@ class Identities:
             np.where(earliest == _NEVER_MS, 0, earliest),
             links,
             uses,
-            _origins(owner, address, facts["prompted"]),
+            _origins(owner, address, facts),
             model,
             models,
         )
@@ -135,14 +135,14 @@ def distinct(numbers: Ints, count: int) -> tuple[Ints, Ints]:
     return used, places[numbers]
 
 
-def _origins(owner: Ints, address: Ints, prompted: Ints) -> Origins:
+def _origins(owner: Ints, address: Ints, facts: Facts) -> Origins:
     told = np.flatnonzero(address)
     owner, address = owner[told], address[told]
     by_address = np.lexsort((address, owner))
     owner, address = owner[by_address], address[by_address]
     fresh = np.ones(len(owner), dtype=np.bool_)
     fresh[1:] = (owner[1:] != owner[:-1]) | (address[1:] != address[:-1])
-    return Origins(owner[fresh], address[fresh], prompted)
+    return Origins(owner[fresh], address[fresh], facts["system"], facts["model_code"])
 
 
 def prompts_of(seen: Columns, cut: Segments, start_ms: int) -> Rows:

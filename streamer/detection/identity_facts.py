@@ -9,7 +9,7 @@ import numpy as np
 
 from streamer.detection.links import Identity, Link, address_block, shared_values, stable_key
 from streamer.detection.names import KINDS
-from streamer.detection.open_window import Ints
+from streamer.detection.open_window import Ints, code_of
 
 NO_LINK = -1
 BLOCK = "address_block"
@@ -21,8 +21,9 @@ _COLUMNS: dict[str, tuple[type, int]] = {
     "device": (np.uint64, 1),
     "address": (np.uint64, 1),
     "payment": (np.uint64, 1),
-    "prompted": (np.int64, 1),
+    "system": (np.int64, 1),
     "model": (np.int64, 1),
+    "model_code": (np.int64, 1),
     "links": (np.int32, len(KINDS)),
 }
 
@@ -90,7 +91,7 @@ class Facts:
         known = self._elsewhere.get(others)
         if known is None:
             known = self._elsewhere[others] = self._but_for_address(Identity._make(said[:-1]))
-        stratum, organization, created_ms, device, payment, prompted, links = known
+        stratum, organization, created_ms, device, payment, system, links = known
         return (
             stratum,
             organization,
@@ -98,8 +99,9 @@ class Facts:
             device,
             self._key("address", address),
             payment,
-            prompted,
+            system,
             self._models.setdefault(model, len(self._models)),
+            code_of(model),
             (self._block(address), *links),
         )
 
@@ -114,7 +116,7 @@ class Facts:
             identity.account_created_ms or 0,
             self._key("device", identity.device_id),
             self._key("payment", identity.payment_fingerprint),
-            bool(identity.system_prompt_hash),
+            code_of(identity.system_prompt_hash),
             (*links, *[NO_LINK] * (len(KINDS) - 1 - len(links))),
         )
 

@@ -25,7 +25,7 @@ from streamer.detection.sightings import Flags
 from streamer.detection.watch import Watch
 from streamer.detection.window import Barrier
 
-FORMAT = 5
+FORMAT = 6
 SWEEP_S = 6 * HOUR_S
 _REFUSED = ((POOLED * Feature.COUNT + Feature.REFUSED) * BUCKETS) * BINS
 

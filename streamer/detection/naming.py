@@ -42,7 +42,7 @@ class Naming:
 
     def name_alike(self, cluster: Cluster, window: int, now_ms: int) -> list[int]:
         """Add to a cluster those that were as like it at least `confirm_after_s` ago; give them, if it is time."""
-        if window - cluster.compared_window < self._every:
+        if window - cluster.compared_window < (self._confirm if cluster.alike_since else self._every):
             return []
         cluster.compared_window = window
         alike = self._alike(cluster, window)

@@ -44,6 +44,15 @@ def bit_of(word: str | None) -> int:
     return UNKNOWN if word is None else crc32(word.encode("utf-8", "surrogatepass")) % 31
 
 
+def code_of(value: str | None) -> int:
+    """Give 32 bits that stand for a value, the same in every process; 0 for none.
+
+    >>> code_of(None), code_of("a") == code_of("a")
+    (0, True)
+    """
+    return crc32(value.encode("utf-8", "surrogatepass")) | 1 if value else 0
+
+
 @lru_cache(maxsize=8192)
 def marks_of(status: int | None, language: str | None, capability: str | None) -> int:
     """Pack what takes few values into one number."""
@@ -138,11 +147,7 @@ class OpenWindow:
             for r in requests
         ]
         columns["identity"].fromlist(roll.numbers(said))
-        # 32 bits that stand for a session, never 0 but where there is none.
-        names = [r.session_id for r in requests]
-        columns["session"].fromlist(
-            [0 if name is None else crc32(name.encode("utf-8", "surrogatepass")) | 1 for name in names]
-        )
+        columns["session"].fromlist([code_of(r.session_id) for r in requests])
         prompts = [_shape_of(r) if (simhash := r.prompt_simhash) is None else int(simhash, 16) for r in requests]
         columns["prompt"].fromlist(prompts)
         columns["marks"].fromlist(
@@ -168,7 +173,7 @@ class OpenWindow:
     def columns(self) -> Columns:
         """Give everything, sorted by account and time; what came first does not matter."""
         found = {name: np.frombuffer(column, dtype=column.typecode) for name, column in self._columns.items()}
-        order = _order(found)
+        order = _order(found, self._roll.said)
         told = {name: column[order] for name, column in found.items()}
         marks = told.pop("marks")
         return Columns(
@@ -211,15 +216,21 @@ def _shape_of(request: Request) -> int:
     return 0 if asked is None or asked < MIN_TELLING_TOKENS else _shape(request.model, asked, request.max_tokens)
 
 
-def _order(found: dict[str, Ints]) -> Ints:
+def _order(found: dict[str, Ints], said: Sequence[tuple[Any, ...]]) -> Ints:
     """Give the order by account and time; of one account at one time, by everything else that is known."""
     account, time_ms = found["account"].astype(np.int64), found["time_ms"]
     first_ms = time_ms.min()
     when = account * (time_ms.max() - first_ms + 1) + (time_ms - first_ms)
     order = np.argsort(when)
     ordered = when[order]
-    if (ordered[1:] == ordered[:-1]).any():
-        order = np.lexsort((*(found[name] for name in _COLUMNS if name != "session"), found["session"], when))
+    tied = np.flatnonzero(ordered[1:] == ordered[:-1])
+    if len(tied):
+        # What number an identity has depends on who came first.
+        among = np.union1d(order[tied], order[tied + 1])
+        identity = np.zeros(len(when), dtype=np.int64)
+        identity[among] = [crc32(repr(said[place]).encode()) for place in found["identity"][among].tolist()]
+        others = {**found, "identity": identity}
+        order = np.lexsort((*(others[name] for name in _COLUMNS if name != "session"), found["session"], when))
     return order
 
 

@@ -37,6 +37,10 @@ class Segments:
     def before(self, values: Ints, known: Ints) -> Ints:
         """Give the value of the request before each one; for an account's first, what was `known` of it."""
         shifted = np.empty_like(values)
-        shifted[1:] = values[:-1]
-        shifted[self.starts] = known
+        shifted[..., 1:] = values[..., :-1]
+        shifted[..., self.starts] = known
         return shifted
+
+    def last(self, values: Ints) -> Ints:
+        """Give the value of each account's last request."""
+        return values[..., self.starts + self.counts - 1]

@@ -126,7 +126,8 @@ class CalibrationSettings:
 class LikenessSettings:
     """Naming by behaviour: who behaves as a cluster does and as nobody did before it.
 
-    `error_ratio` is how many of those named may be honest; behaviour is known of `max_accounts` at most.
+    `error_ratio` is how many of those named may be honest; behaviour is known of `max_accounts` at most. All are
+    compared `every_s`, and again `confirm_after_s` a look that found somebody: who is as like then is named.
     """
 
     error_ratio: float = 0.01
@@ -135,7 +136,7 @@ class LikenessSettings:
     min_known: int = 12
     max_ratio: float = 4.0
     every_s: int = 6 * HOUR_S
-    confirm_after_s: int = 5 * HOUR_S
+    confirm_after_s: int = 3 * HOUR_S
     memory_s: int = 2 * DAY_S
     sample_days: int = 10
     sample_accounts: int = 4096

@@ -7,7 +7,9 @@ the traces of control in the whole do not become weaker by it: strangers dilute 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +20,7 @@ from streamer.detection.group import typicality
 from streamer.detection.lead_book import LeadBook, Tie
 from streamer.detection.links import IDENTITY, Link
 from streamer.detection.member_table import MemberTable
+from streamer.detection.names import TEMPLATE
 from streamer.detection.owners import strangers
 from streamer.detection.passing_rate import PassingRate
 from streamer.detection.settings import DetectionSettings
@@ -27,7 +30,9 @@ MAX_ROUNDS = 4
 MAX_TRIALS = 40
 MAX_ADJACENT = 150
 MAX_TIMED = 100
-SLACK = 0.05
+# By so much may the traces of control weaken, and by this share of them: a few more accounts beside hundreds of
+# hand-offs change little.
+SLACK, SLACK_RATIO = 0.05, 0.01
 MAX_NEW_RATIO = 0.67
 LARGE, MAX_NEW_RATIO_LARGE = 24, 0.34
 
@@ -74,17 +79,18 @@ class Grower:
         for _ in range(MAX_ROUNDS):
             before = state.keys
             for key in self._adjacent(state.keys, used):
-                if trials >= MAX_TRIALS:
-                    break
                 tie = self._book.ties[key]
                 on_it = self._on_tie(key)
                 more = on_it - state.keys
                 state = state._replace(tied=state.tied | (on_it & state.keys))
+                if more and trials == MAX_TRIALS:
+                    continue
                 if more:
                     trials += 1
                     before_it = self._traces.strength(state)
                     trial = self._traces.add(state, more, on_it)
-                    weaker = trial.strength > before_it + SLACK or not self._traces.passes_on(state, trial)
+                    allowed = before_it + SLACK - SLACK_RATIO * before_it
+                    weaker = trial.strength > allowed or not self._traces.passes_on(state, trial)
                     if weaker or not self._fits(state.keys, more, tie, len(on_it)):
                         continue
                     state = trial
@@ -148,7 +154,7 @@ class Grower:
         return frozenset().union(*(self._book.ties[link].keys for link in links))
 
     def _adjacent(self, keys: Keys, used: dict[int, Link]) -> list[int]:
-        """Give the ties that overlap enough, those that overlap most first.
+        """Give the ties that overlap enough, those that overlap most first; of templates, which are many, not all.
 
         For an identity, one account is enough if it passed a request to another of the union, or took one over.
         """
@@ -157,14 +163,16 @@ class Grower:
         # Nearly all ties overlap by one account only: they are told by their key alone that they do not count.
         of_passers = self._book.on(self._book.passers(keys))
         found = [
-            (-count / len(tie.keys), key)
+            (-count / len(tie.keys), tie.lead.link.kind == TEMPLATE, key)
             for key, count in self._book.overlapping(keys).items()
             if (count >= enough or key in of_passers)
             and (tie := ties[key])
             and (count >= enough or tie.lead.link.kind in IDENTITY)
             and (key not in used or not (count == len(tie.keys) or self._on_tie(key) <= keys))
         ]
-        return [key for _, key in sorted(found)[:MAX_ADJACENT]]
+        found.sort()
+        within = bisect_right(found, -1.0, key=itemgetter(0))
+        return [key for *_, key in found[: min(within, MAX_ADJACENT)] + found[within : within + MAX_ADJACENT]]
 
     def _fits(self, keys: Keys, more: Keys, tie: Tie, on_it: int) -> bool:
         """Whether accounts of a tie may join: most must be as typical of the union as its own accounts are.

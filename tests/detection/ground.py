@@ -37,10 +37,10 @@ class Ground:
         self._put(names, watched(names, window, **columns).table().copy(), score)
         return names
 
-    def strangers(self, prefix: str, count: int) -> list[str]:
+    def strangers(self, prefix: str, count: int, **columns: Any) -> list[str]:
         """Accounts of which one asks much and the next little."""
         names = [f"{prefix}{number:02}" for number in range(count)]
-        rows = watched(names, WINDOW).table().copy()
+        rows = watched(names, WINDOW, **columns).table().copy()
         rows["bins"][:, VOLUME] = np.arange(count) * 11 % 60
         self._put(names, rows, 0.0)
         return names

@@ -313,7 +313,7 @@ def test_invented_accounts_cost_a_record_each_and_no_more() -> None:
     stage.drain()
     records = stage.take_changed()
     assert len(records) == 5001
-    assert max(map(len, records.values())) <= 470
+    assert max(map(len, records.values())) <= 530
     assert len(stage._recent) == len(stage._open) == 0
 
 

@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 
 from streamer.detection.account_book import ACCOUNT, CAPABILITIES, LANGUAGES, Accounts
 from streamer.detection.account_stage import AccountStage
-from streamer.detection.behaviour import BEHAVIOUR, MIN_REQUESTS, NUMBERS, TOLD_EVERY_MS, WIDTH, behaviour_of, due
+from streamer.detection.behaviour import (
+    BEHAVIOUR,
+    MIN_REQUESTS,
+    NUMBERS,
+    OF_PROGRAMS,
+    TOLD_EVERY_MS,
+    WIDTH,
+    behaviour_of,
+    due,
+)
 from streamer.detection.evidence import WindowReport
 from streamer.detection.open_window import bit_of
 from streamer.detection.request import RequestRecord
@@ -188,9 +197,17 @@ def test_what_a_gateway_does_not_tell_is_no_number() -> None:
     ((_, row),) = rows_in(reported([at(number) for number in range(6)]))
     assert np.isnan(row["values"][: CAPABILITIES + LANGUAGES]).all()
     of_fields = {"output", "output_spread", "input", "input_spread", "limit", "limit_spread", "follow", "moves"}
+    of_fields |= {"steady_capability", "steady_language", "steady_limit"}
     assert {name for name, value in silent.items() if np.isnan(value)} == of_fields
     full = told(
-        *range(0, 6000, 1000), output_tokens=7, input_tokens=3, max_tokens=15, session_id="s", client_ip="192.0.2.1"
+        *range(0, 6000, 1000),
+        output_tokens=7,
+        input_tokens=3,
+        max_tokens=15,
+        session_id="s",
+        client_ip="192.0.2.1",
+        capability="c",
+        language="en",
     )
     assert not any(map(np.isnan, full.values()))
     assert (full["output"], full["input"], full["limit"]) == (3.0, 2.0, 4.0)
@@ -221,3 +238,53 @@ def test_what_is_beyond_all_measure_stays_a_number() -> None:
     state["output"] = (1.0, 1e300, 1e300)
     values = behaviour_of(state, START_MS, np.zeros(1, dtype=np.int64))["values"]
     assert not np.isinf(values).any()
+
+
+def steadiness(*sent: dict[str, Any]) -> dict[str, float]:
+    """How steady an account is that sends such requests, a minute apart."""
+    requests = [at(number * MINUTE_MS, **fields) for number, fields in enumerate(sent)]
+    row = numbers(rows_in(reported(requests))[-1][1])
+    return {name.removeprefix("steady_"): value for name, value in row.items() if name.startswith("steady_")}
+
+
+def test_who_does_one_thing_for_a_while_is_steady() -> None:
+    fields = ("system_prompt_hash", "model", "capability", "language", "max_tokens")
+    one: dict[str, Any] = dict(zip(fields, ("p", "m", "c", "en", 9), strict=True))
+    other: dict[str, Any] = dict(zip(fields, ("q", "n", "d", "fr", 8), strict=True))
+    assert set(steadiness(*[one] * 6).values()) == {1.0}
+    assert set(steadiness(*[one, other] * 3).values()) == {0.0}
+    for name, field in (("system", "system_prompt_hash"), ("limit", "max_tokens"), ("capability", "capability")):
+        changing = steadiness(one, one, one, {**one, field: other[field]}, one)
+        assert changing == {**dict.fromkeys(changing, 1.0), name: 0.5}
+
+
+def test_the_last_request_of_a_window_is_compared_with_the_first_of_the_next() -> None:
+    same = [at(0, model="m"), at(WINDOW_MS, model="m"), *[at(2 * WINDOW_MS + n, model="n") for n in range(3)]]
+    row = numbers(rows_in(reported(same))[-1][1])
+    assert row["steady_model"] == pytest.approx(0.75, abs=0.01)
+
+
+def test_only_two_requests_that_both_tell_are_compared() -> None:
+    told_of: dict[str, Any] = {"capability": "c"}
+    assert steadiness(told_of, {}, told_of, told_of, {}, told_of)["capability"] == 1.0
+    assert np.isnan(steadiness(told_of, {}, told_of, {}, told_of, {})["capability"])
+
+
+def test_to_send_no_system_prompt_is_a_way_to_ask_as_well() -> None:
+    prompted = {"system_prompt_hash": "p"}
+    assert steadiness({}, {}, prompted, {}, prompted)["system"] == 0.25
+
+
+def test_requests_of_one_moment_are_compared_in_the_same_order_whoever_came_first() -> None:
+    sent = [at(0, model=f"m{number % 3}", event_id=f"e{number}") for number in range(9)]
+    expected = numbers(rows_in(reported(sent))[-1][1])["steady_model"]
+    assert expected == 0.75
+    for turn in range(1, 9):
+        again = [*sent[turn:], *sent[:turn]]
+        assert numbers(rows_in(reported(again))[-1][1])["steady_model"] == expected
+
+
+def test_when_one_asks_does_not_tell_one_program_from_another() -> None:
+    names = [NUMBERS[place - MIXES] for place in OF_PROGRAMS if place >= MIXES]
+    assert {"volume", "steady_system", "age"} <= set(names)
+    assert {"hours", "concentration"}.isdisjoint(names)

@@ -54,12 +54,16 @@ def test_a_crowd_that_came_every_day_is_no_crowd() -> None:
 
 
 def test_those_of_whom_is_known_what_they_are_do_not_count_as_usual() -> None:
-    days = [
-        (range(day * 300, (day + 1) * 300), np.concatenate((driven(60, 1, day), honest(240, day)))) for day in range(4)
-    ]
     known = frozenset(day * 300 + at for day in range(4) for at in range(60))
-    found = Cells(days, SETTINGS).crowds(np.concatenate((driven(60, 1, 9), honest(240, 90))), known, LEAST)
-    assert min(crowd.log10_p for crowd in found) <= -3
+    found = 0
+    for program in range(1, 7):
+        days = [
+            (range(day * 300, (day + 1) * 300), np.concatenate((driven(60, program, day), honest(240, day))))
+            for day in range(4)
+        ]
+        now = np.concatenate((driven(60, program, 9), honest(240, 90)))
+        found += any(crowd.log10_p <= -3 for crowd in Cells(days, SETTINGS).crowds(now, known, LEAST))
+    assert found >= 4
 
 
 def test_volume_and_times_form_no_crowd() -> None:

@@ -13,14 +13,13 @@ from streamer.detection.behaviour_table import BehaviourTable
 from streamer.detection.cluster import Cluster, Suspect
 from streamer.detection.clusters import Clusters
 from streamer.detection.naming import MIN_COMPARED, MIN_KNOWN, Naming
-from streamer.detection.settings import HOUR_S
 from tests.detection.crowds import Values, driven, honest, named, told_of
 from tests.detection.handmade import default_settings, evidence, key_of, link
 
 DAY = 144  # windows
 POPULATION = 20_000 * DAY
 NOW = POPULATION + 2 * DAY
-LOOK, CONFIRM = 18, 30  # windows: three hours, five hours
+LOOK, CONFIRM = 36, 18  # windows: six hours, three hours
 
 
 def keys(names: list[str]) -> frozenset[int]:
@@ -32,7 +31,7 @@ class Field:
 
     def __init__(self, *, cold: bool = False, **likeness: Any) -> None:
         settings = default_settings()
-        self.settings = replace(settings, likeness=replace(settings.likeness, **{"every_s": 3 * HOUR_S, **likeness}))
+        self.settings = replace(settings, likeness=replace(settings.likeness, **likeness))
         self.table = BehaviourTable(self.settings.likeness, settings.window)
         self.clusters = Clusters(settings.alert, 1000)
         self.naming = Naming(self.settings, self.table, self.clusters)
@@ -84,7 +83,7 @@ def campaign(
     return field, field.cluster(members)
 
 
-def test_who_is_alike_at_two_looks_five_hours_apart_is_named_and_nobody_else() -> None:
+def test_who_is_alike_at_two_looks_three_hours_apart_is_named_and_nobody_else() -> None:
     field, cluster = campaign()
     assert field.look(cluster, 0) == []
     found = field.look(cluster, CONFIRM)
@@ -105,13 +104,19 @@ def test_nobody_is_named_by_times_and_lengths_alone() -> None:
     assert field.look(cluster, 0, CONFIRM) == []
 
 
-@pytest.mark.parametrize(
-    "looks, some",
-    [([0, CONFIRM - 1], False), ([0, LOOK], False), ([0, LOOK, CONFIRM], False), ([0, LOOK, 2 * LOOK], True)],
-)
-def test_it_is_compared_every_three_hours_and_five_hours_must_pass(looks: list[int], some: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize("again, some", [(CONFIRM - 1, False), (CONFIRM, True)])
+def test_three_hours_must_pass_between_the_looks(again: int, some: bool) -> None:  # noqa: FBT001
     field, cluster = campaign()
-    assert bool(field.look(cluster, *looks)) == some
+    assert bool(field.look(cluster, 0, again)) == some
+
+
+@pytest.mark.parametrize("again, some", [(LOOK - 1, False), (LOOK, True)])
+def test_where_a_look_found_nobody_the_next_is_six_hours_later(again: int, some: bool) -> None:  # noqa: FBT001
+    field, cluster = campaign(others=0)
+    field.look(cluster, 0)
+    field.tell(named("like", 30), driven(30, 1, 5), NOW + 1)
+    field.look(cluster, again)
+    assert bool(cluster.alike_since) == some
 
 
 def test_who_was_not_alike_in_between_begins_anew() -> None:

@@ -108,7 +108,7 @@ def test_accounts_alike_become_members_with_limits_and_the_alert_counts_them() -
     assert len(members(decisions, "new")) <= 1
     (cluster,) = one.stage.clusters.by_id.values()
     told_at = {d.since for d in decisions if isinstance(d, Membership) and d.account_id in like}
-    assert told_at == {(NOW + 9 * HOUR + 1) * WINDOW_MS}  # looks after three hours and, as five must pass, after nine
+    assert told_at == {(NOW + 6 * HOUR + 1) * WINDOW_MS}  # looks after three hours and three more
     assert {d.links for d in decisions if isinstance(d, Membership) and d.account_id in like} == {()}
     assert like <= {d.account_id for d in decisions if isinstance(d, Limit)}
     (alert,) = one.stage.firing

@@ -300,8 +300,8 @@ def test_what_a_few_of_a_seed_brought_must_clearly_behave_as_the_others(
     field.behave(of_seed, driven(20, 1))
     # Of the others little is known, and that says next to nothing: somewhat of the same kind, somewhat of another.
     one, other = keys(of_seed), keys(others)
-    for tenth in range(11):
-        field.behave(others[:1], (driven(1, 1, 5) * (1 - tenth / 10) + driven(1, 2) * (tenth / 10)).astype(np.float16))
+    for part in np.linspace(0, 1, 41):
+        field.behave(others[:1], (driven(1, 1, 5) * (1 - part) + driven(1, 2) * part).astype(np.float16))
         if field.naming.are_strange(one, other, WINDOW):
             break
     assert field.naming.are_one_kind(one, other, WINDOW)

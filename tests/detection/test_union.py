@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streamer.detection.bonds import PASSER_SUPPORT
-from streamer.detection.union import Union
+from streamer.detection.union import MAX_ADJACENT, Union
 from tests.detection.ground import DAY, WINDOW, Ground
 
 
@@ -272,3 +272,28 @@ def test_nothing_joins_one_of_its_parts_to_another() -> None:
     ground.passes(c[0], c[1])
     union = ground.grow([*a, *b, *c, *ground.accounts("d", 1)])
     assert [ground.named(part) for part in union.parts] == [a, b, c, ["d00"]]
+
+
+def test_beside_many_hand_offs_a_few_who_passed_nothing_on_change_little() -> None:
+    for times, joined in ((1, 0), (12, 4)):
+        ground = Ground()
+        a = ground.strangers("a", 24, refused=[2 * times] * 24)
+        b = ground.strangers("b", 4, refused=[2] * 4)
+        ground.tie(a, "card")
+        ground.tie([*a[10:], *b], "net", "address_block")
+        for number in range(times * 24):
+            ground.passes(a[number % 24], a[(number * 7 + number // 24 + 1) % 24])
+        assert len(ground.inside(ground.grow(a, "card"))) - 24 == joined
+
+
+def test_of_many_templates_none_takes_the_place_of_another_kind_of_tie() -> None:
+    ground = Ground()
+    a = ground.accounts("a", 12)
+    ground.tie(a, "card")
+    for number in range(MAX_ADJACENT + 10):
+        ground.tie(a[:6], f"t{number}", "template")
+        ground.tie(a[:8], f"p{number}", "template")
+    ground.tie(a, "system", "system_prompt")
+    found = values(ground.grow(a, "card"))
+    assert "system" in found
+    assert sum(value[0] in "tp" for value in found) < 2 * MAX_ADJACENT
