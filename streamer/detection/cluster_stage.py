@@ -17,6 +17,7 @@ from streamer.detection.early_alarms import EarlyAlarms
 from streamer.detection.evidence import LeadReport, Saying
 from streamer.detection.group import MIN_FAMILIES
 from streamer.detection.hand_off_news import HandOffNews
+from streamer.detection.judging import Judging
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.limits import LimitBook
 from streamer.detection.member_table import MemberTable
@@ -26,7 +27,7 @@ from streamer.detection.opinion import Opinion
 from streamer.detection.passing_rate import PassingRate
 from streamer.detection.plain_reports import report_from
 from streamer.detection.records import Alert, Decision
-from streamer.detection.search import Look, Search
+from streamer.detection.search import Search
 from streamer.detection.settings import DAY_S, HOUR_S, DetectionSettings
 from streamer.detection.union import Grower
 from streamer.detection.verdict import is_sure, severity_of
@@ -56,7 +57,8 @@ class ClusterStage:
         self._naming = Naming(settings, self._behaviour, self.clusters)
         self._newcomers = Newcomers(settings, self._behaviour, self._members, self.clusters, self._naming)
         self._circumstances = Circumstances(settings, self._book, self._members, self.clusters)
-        self._search = Search(settings, self._opinion, self._naming, self._circumstances)
+        self._judging = Judging(settings.widened(), self._opinion, self._naming, self._circumstances)
+        self._search = Search(settings, self._naming, self._judging)
         self._claims = Claims(settings, self.clusters)
         self._early = EarlyAlarms(settings, self.clusters, self._claims, self.alerts, self._book)
         self._said: list[Saying] = []
@@ -67,6 +69,8 @@ class ClusterStage:
             "owned": self._hand_offs,
             "behaviour": self._behaviour,
             "opinion": self._opinion,
+            "search": self._search,
+            "claims": self._claims,
             "newcomers": self._newcomers,
             "circumstances": self._circumstances,
             "clusters": self.clusters,
@@ -146,7 +150,7 @@ class ClusterStage:
         seeds = self._search.seeds(leads, hand_offs, self._book, self.clusters, window)
         suspects, tests = self._search.look(seeds, self.clusters, grower, window)
         crowds = self._newcomers.crowds(window)
-        suspects += self._search.look_at(crowds, grower, window)
+        suspects += self._judging.of_crowds(crowds, grower, window)
         suspects += [suspect_of(burst, window) for report in reports for burst in report.bursts]
         self._claims.count(window, sum(report.tests for report in reports), tests + len(crowds))
         return self._decide(suspects, window, now_ms)
@@ -233,9 +237,7 @@ class ClusterStage:
             "format": FORMAT,
             "barrier": self._barrier.snapshot(),
             "said": [list(saying) for saying in self._said],
-            "looked": sorted((key, *look) for key, look in self._search.looked.items()),
             "swept": self._accounts.swept,
-            **self._claims.snapshot(),
             **{name: part.snapshot() for name, part in self._parts.items()},
         }
 
@@ -246,8 +248,6 @@ class ClusterStage:
             raise ValueError(message)
         self._barrier.restore(state["barrier"], report_from)
         self._said = [Saying(*saying) for saying in state["said"]]
-        self._search.looked = {key: Look(*look) for key, *look in state["looked"]}
         self._accounts.swept = state["swept"]
-        self._claims.restore(state)
         for name, part in self._parts.items():
             part.restore(state[name])

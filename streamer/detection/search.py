@@ -1,46 +1,25 @@
-"""Which groups are looked at in a window: new leads and hand-offs, grown into unions, judged."""
+"""Which groups are looked at in a window: new leads and hand-offs, grown into unions."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from streamer.detection.bonds import PASSER_SUPPORT
-from streamer.detection.circumstances import Circumstances
 from streamer.detection.cluster import Suspect
 from streamer.detection.clusters import Clusters
-from streamer.detection.crowding import Crowding
 from streamer.detection.evidence import HandOff, Lead
-from streamer.detection.group import CELL, enough, judge, typicality
+from streamer.detection.judging import HANDED, Judging, Seed
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.links import BINDING, Link
 from streamer.detection.naming import Naming
-from streamer.detection.opinion import Opinion
 from streamer.detection.settings import HOUR_S, DetectionSettings
-from streamer.detection.union import Grower, Union
+from streamer.detection.union import Grower
 
 SEEDS_PER_WINDOW = 8
 REST_S = HOUR_S
 # What has more than half as much again to show is looked at before it has rested.
 NEWS_RATIO = 1.5
-HANDED = "hand_off"
 AGAIN = "again"
-# An account is in doubt beyond twice the distance within which one is named: naming should not swing.
-FAR = -1.0
-# Of what seeds have brought into a union, a part with a smaller share of them is of another subject, if it looks so.
-MIN_SEEDS = 0.25
-
-
-class Seed(NamedTuple):
-    """Where a union begins; what is `urgent` waits for no rest; `is_whole` if its cluster is in it."""
-
-    name: str
-    keys: frozenset[int]
-    links: tuple[Link, ...]
-    log10_p: float
-    urgent: bool
-    is_whole: bool = False
 
 
 class Look(NamedTuple):
@@ -56,13 +35,10 @@ class Search:
     It rests for an hour, or until there is much more to see: a group that has just begun should not have to wait.
     """
 
-    def __init__(
-        self, settings: DetectionSettings, opinion: Opinion, naming: Naming, circumstances: Circumstances
-    ) -> None:
+    def __init__(self, settings: DetectionSettings, naming: Naming, judging: Judging) -> None:
         self._group = settings.widened()
-        self._opinion = opinion
         self._naming = naming
-        self._circumstances = circumstances
+        self._judging = judging
         self._rest_windows = settings.window.windows(REST_S)
         self.looked: dict[int, Look] = {}
 
@@ -124,8 +100,7 @@ class Search:
             looked_at = seed.keys.union(union.table.rows["key"].tolist())
             requests = grower.requests(looked_at)
             self.looked.update((key, Look(window, requests.get(key, 0))) for key in looked_at)
-            union = self._without_strays(seed, union, grower, window)
-            suspect = self._judge(seed, self._of_one_kind(seed, union, grower, window), window)
+            suspect = self._judging.of_union(seed, union, grower, window)
             if suspect is not None:
                 suspects.append(suspect)
         return suspects, tests
@@ -138,37 +113,6 @@ class Search:
         then = sum(self.looked[key].requests for key in seen)
         return grower.total_requests(seen) <= NEWS_RATIO * then
 
-    def look_at(self, crowds: Iterable[Crowding], grower: Grower, window: int) -> list[Suspect]:
-        """Judge accounts that share nothing but how they behave."""
-        judged = (self._judge_crowd(crowd, grower.gather(crowd.keys), window) for crowd in crowds)
-        return [suspect for suspect in judged if suspect is not None]
-
-    def _judge_crowd(self, crowd: Crowding, union: Union, window: int) -> Suspect | None:
-        others = [crowd.evidence, *self._circumstances.evidence(union, window)]
-        found = judge(union.table, union.passing, (CELL,), self._group, self._opinion.weight, others)
-        if found is None:
-            return None
-        keys = union.table.rows["key"].tolist()
-        fit = zip(keys, typicality(union.table).tolist(), strict=True)
-        candidates = {key: round(score, 4) for key, score in fit if score > 0}
-        if len(candidates) < self._group.min_accounts:
-            return None
-        return Suspect(
-            "cluster",
-            f"{CELL}|{min(keys):016x}",
-            window,
-            candidates,
-            frozenset(),
-            frozenset(keys),
-            frozenset(),
-            (),
-            found.evidence,
-            found.log10_p,
-            is_alarming=found.is_alarming and crowd.is_told,
-            enough=self._group.min_accounts,
-            by_likeness=True,
-        )
-
     @staticmethod
     def _with_cluster(seed: Seed, clusters: Clusters) -> tuple[frozenset[int], list[Link]]:
         """Start from the whole cluster instead where most of a seed is in one."""
@@ -179,77 +123,10 @@ class Search:
         cluster = clusters.by_id[name]
         return cluster.held() | (seed.keys & cluster.accounts.keys()), list(cluster.links.values())
 
-    def _without_strays(self, seed: Seed, union: Union, grower: Grower, window: int) -> Union:
-        """Leave out what a few of a seed brought with them, and nothing joins to the others, unless it behaves as they.
+    def snapshot(self) -> list[Any]:
+        """Plain data from which `restore` makes the same."""
+        return sorted([key, *look] for key, look in self.looked.items())
 
-        Two campaigns of which some accounts pass requests on in the same days would else be one subject.
-        """
-        keys = frozenset(union.table.rows["key"].tolist())
-        strays: set[int] = set()
-        for part in union.parts:
-            brought = len(part) >= self._group.min_accounts and MIN_SEEDS * len(part) > len(part & seed.keys)
-            if brought and self._naming.are_strange(part, keys - part, window):
-                strays |= part
-        # Where most of the seed brought others, it is they who are the subject.
-        few = 2 * len(strays & seed.keys) < len(seed.keys & keys)
-        return grower.keep(union, keys - strays) if strays and few else union
-
-    def _of_one_kind(self, seed: Seed, union: Union, grower: Grower, window: int) -> Union:
-        """Leave out what behaves otherwise than the kind that has most of the seed; its doings are its own."""
-        keys = frozenset(union.table.rows["key"].tolist())
-        sorts = self._naming.sort_out(keys, union.pairs, window) if keys else []
-        if len(sorts) < 2:  # noqa: PLR2004 - two kinds
-            return union
-        kind = max(sorts, key=lambda kind: (len(kind & seed.keys), len(kind), min(kind)))
-        others = frozenset[int]().union(*sorts) - kind
-        return grower.keep(union, keys - others)
-
-    def _judge(self, seed: Seed, union: Union, window: int) -> Suspect | None:
-        settings = self._group
-        kinds = {link.kind for link in union.links} or {HANDED}
-        table = union.table
-        others = self._circumstances.evidence(union, window)
-        found = judge(table, union.passing, kinds, settings, self._opinion.weight, others)
-        if found is None:
-            return None
-        fit = typicality(table, union.core).tolist()
-        keys = table.rows["key"].tolist()
-        held = [union.support.get(key, 0) for key in keys]
-        loosely = [
-            key for key, ties in zip(keys, held, strict=True) if ties < PASSER_SUPPORT and key not in union.banded
-        ]
-        unlike = self._naming.unlike(loosely, frozenset(keys).difference(loosely), window)
-        bystanders = self._naming.bystanders(keys, window)
-        # Who has one attribute in common with a union that has more in common is a bystander.
-        needed = min(PASSER_SUPPORT, sorted(held)[len(held) // 2])
-        candidates = {
-            key: round(score, 4)
-            for key, score, ties in zip(keys, fit, held, strict=True)
-            if score > 0 and ties >= needed and key not in unlike and key not in bystanders
-        }
-        if len(candidates) < enough(union.passing, settings):
-            return None
-        # Whom more than two things hold stays, however it is used now: a scheduler changes what it gives out.
-        doubtful = frozenset(
-            key for key, score, ties in zip(keys, fit, held, strict=True) if score < FAR and ties <= PASSER_SUPPORT
-        )
-        log10_p = min(0.0, found.log10_p + math.log10(1 + union.trials))
-        return Suspect(
-            "cluster",
-            seed.name,
-            window,
-            candidates,
-            doubtful,
-            frozenset(keys),
-            frozenset(
-                key
-                for key, ties in zip(keys, held, strict=True)
-                if (ties >= PASSER_SUPPORT and key not in unlike) or (key in union.banded and key in candidates)
-            ),
-            tuple(union.links),
-            found.evidence,
-            log10_p,
-            is_alarming=found.is_alarming,
-            enough=enough(union.passing, settings),
-            is_excused=found.is_excused,
-        )
+    def restore(self, state: list[Any]) -> None:
+        """Take over what `snapshot` gave."""
+        self.looked = {key: Look(*look) for key, *look in state}

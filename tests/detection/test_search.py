@@ -13,12 +13,13 @@ from streamer.detection.circumstances import Circumstances
 from streamer.detection.cluster import Suspect
 from streamer.detection.clusters import Clusters
 from streamer.detection.evidence import HandOff, Lead
+from streamer.detection.judging import HANDED, Judging, Seed
 from streamer.detection.lead_book import LeadBook
 from streamer.detection.member_table import MemberTable
 from streamer.detection.naming import Naming
 from streamer.detection.opinion import Opinion
 from streamer.detection.passing_rate import PassingRate
-from streamer.detection.search import AGAIN, HANDED, SEEDS_PER_WINDOW, Look, Search, Seed
+from streamer.detection.search import AGAIN, SEEDS_PER_WINDOW, Look, Search
 from streamer.detection.union import Grower
 from tests.detection.crowds import Values, driven, honest, told_of
 from tests.detection.handmade import default_settings, evidence, key_of, lead, link, watched
@@ -54,7 +55,8 @@ class Field:
         self.table = BehaviourTable(SETTINGS.likeness, SETTINGS.window)
         circumstances = Circumstances(SETTINGS, LeadBook(SETTINGS), MemberTable(), self.clusters)
         self.naming = Naming(SETTINGS, self.table, self.clusters)
-        self.search = Search(SETTINGS, self.opinion, self.naming, circumstances)
+        judging = Judging(SETTINGS.widened(), self.opinion, self.naming, circumstances)
+        self.search = Search(SETTINGS, self.naming, judging)
         self.book = LeadBook(SETTINGS)
         self.members = MemberTable()
 
