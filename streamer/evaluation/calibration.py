@@ -9,7 +9,7 @@ from scipy.stats import chi2
 from streamer.evaluation.result import Calibration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from streamer.evaluation.result import FalseAlert
 
@@ -23,10 +23,13 @@ def calibration(alerts: Iterable[FalseAlert], days: float | None) -> tuple[Calib
     if not days:
         return ()
     claims = [alert.claimed_per_day for alert in alerts if alert.claimed_per_day is not None]
-    return tuple(_one(threshold, sum(claim <= threshold for claim in claims), days) for threshold in CLAIMS_PER_DAY)
+    return tuple(
+        _one(threshold, [claim for claim in claims if claim <= threshold], days) for threshold in CLAIMS_PER_DAY
+    )
 
 
-def _one(threshold: float, counted: int, days: float) -> Calibration:
+def _one(threshold: float, claims: Sequence[float], days: float) -> Calibration:
+    counted = len(claims)
     expected = threshold * days
     tail = (1 - _CONFIDENCE) / 2
     low = float(chi2.ppf(tail, 2 * counted)) / 2 if counted else 0.0
@@ -40,4 +43,5 @@ def _one(threshold: float, counted: int, days: float) -> Calibration:
         high_per_day=high / days,
         ratio=counted / expected,
         enough=max(counted, expected) >= _ENOUGH,
+        highest_per_day=max(claims, default=None),
     )

@@ -137,13 +137,14 @@ def _honest(evaluation: Evaluation) -> Table:
 def _calibration(evaluation: Evaluation) -> Table:
     caption = (
         "alerts on honest traffic that claim so few false alarms or fewer; below ten a factor of two cannot be told, "
-        "and above detection.alert.info_per_day no alert is written"
+        "and above detection.alert.info_per_day no alert is written; highest: the most that one of them claims"
     )
     table = _table("False alarms a day, claimed and counted", caption)
-    _columns(table, (), ("claimed", "counted", "95% between", "alerts", "expected", "ratio"))
+    _columns(table, (), ("claimed", "highest", "counted", "95% between", "alerts", "expected", "ratio"))
     for line in evaluation.calibration:
         table.add_row(
             f"{line.claimed_per_day:g}",
+            "-" if line.highest_per_day is None else f"{line.highest_per_day:.2f}",
             f"{line.counted_per_day:.2f}",
             f"{line.low_per_day:.2f} - {line.high_per_day:.2f}",
             f"{line.counted:,}",

@@ -65,6 +65,7 @@ def test_claims_are_held_against_counts(tmp_path: Path) -> None:
         (0.3, 2, 0.6),
     ]
     assert [line.ratio for line in lines] == pytest.approx([1, 2, 2 / 0.6])
+    assert [line.highest_per_day for line in lines] == [3, 1, 0.3]
     assert lines[0].low_per_day == pytest.approx(2.202 / 2, abs=1e-3)  # the exact Poisson interval of 6
     assert lines[0].high_per_day == pytest.approx(13.059 / 2, abs=1e-3)
     assert not any(line.enough for line in lines)
@@ -72,7 +73,7 @@ def test_claims_are_held_against_counts(tmp_path: Path) -> None:
 
 def test_alerts_about_campaigns_are_no_false_alarms(tmp_path: Path) -> None:
     result = evaluate(*write(tmp_path, [alert("a1", 2, "warning", ["c1"], false_alarm_rate=0.01)]), steady(48))
-    assert [line.counted for line in result.calibration] == [0, 0, 0]
+    assert [(line.counted, line.highest_per_day) for line in result.calibration] == [(0, None)] * 3
 
 
 def test_families_are_credited_for_detections_and_blamed_for_false_alerts(tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def calibration(evaluation: Evaluation) -> str:
     rows = [
         [
             f"{line.claimed_per_day:g}",
+            "-" if line.highest_per_day is None else f"{line.highest_per_day:.2f}",
             f"{line.counted_per_day:.2f}",
             f"{line.low_per_day:.2f} - {line.high_per_day:.2f}",
             f"{line.counted:,} of {line.expected:.1f}" + ("" if line.enough else " (few)"),
@@ -64,7 +65,9 @@ def calibration(evaluation: Evaluation) -> str:
         ]
         for line in evaluation.calibration
     ]
-    return table(["claimed a day", "counted a day", "95% between", "alerts of expected", "ratio"], rows)
+    return table(
+        ["claimed a day", "highest claim", "counted a day", "95% between", "alerts of expected", "ratio"], rows
+    )
 
 
 def families(evaluation: Evaluation) -> str:

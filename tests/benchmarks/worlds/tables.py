@@ -81,13 +81,14 @@ def benign(worlds: Mapping[str, Evaluation]) -> Table:
 def calibration(worlds: Mapping[str, Evaluation]) -> Table:
     """Claimed against counted."""
     table = Table(title="False alarms claimed and counted", title_justify="left", box=SIMPLE, pad_edge=False)
-    for heading in ("world", "claimed a day", "counted a day", "95% between", "counted", "to claimed"):
+    for heading in ("world", "claimed a day", "highest", "counted a day", "95% between", "counted", "to claimed"):
         table.add_column(heading, justify="left" if heading == "world" else "right")
     for name, world in worlds.items():
         for line in world.calibration:
             between = f"{line.low_per_day:.2f} - {line.high_per_day:.2f}"
             few = "" if line.enough else " (few)"
-            row = (f"{line.claimed_per_day:g}", f"{line.counted_per_day:.2f}", between, f"{line.counted}{few}")
+            highest = "-" if line.highest_per_day is None else f"{line.highest_per_day:.2f}"
+            row = (f"{line.claimed_per_day:g}", highest, f"{line.counted_per_day:.2f}", between, f"{line.counted}{few}")
             table.add_row(name, *row, f"{line.ratio:.2f}")
     return table
 
