@@ -23,12 +23,11 @@ def calibration(alerts: Iterable[FalseAlert], days: float | None) -> tuple[Calib
     if not days:
         return ()
     claims = [alert.claimed_per_day for alert in alerts if alert.claimed_per_day is not None]
-    return tuple(
-        _one(threshold, [claim for claim in claims if claim <= threshold], days) for threshold in CLAIMS_PER_DAY
-    )
+    return tuple(_one(threshold, claims, days) for threshold in CLAIMS_PER_DAY)
 
 
-def _one(threshold: float, claims: Sequence[float], days: float) -> Calibration:
+def _one(threshold: float, every: Sequence[float], days: float) -> Calibration:
+    claims = [claim for claim in every if claim <= threshold]
     counted = len(claims)
     expected = threshold * days
     tail = (1 - _CONFIDENCE) / 2

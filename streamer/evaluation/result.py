@@ -121,8 +121,8 @@ class Calibration:
     """Alerts on honest traffic that claim at most so many false alarms a day, and how many there were.
 
     `low` and `high` bound the true rate with 95% confidence. `enough` says whether ten alarms were to be expected, or
-    seen; below that a factor of two cannot be told. `highest_per_day` is the highest rate that one of them claims: where
-    honest traffic does not bring so many groups, none claims more, and no more are counted.
+    seen; below that a factor of two cannot be told. `highest_per_day` is the highest rate that one of them claims:
+    where honest traffic does not bring so many groups, none claims more, and no more are counted.
     """
 
     claimed_per_day: float
