@@ -14,6 +14,8 @@ from streamer.detection.traces import NOBODY, Keys, Traces
 
 PASSER_SUPPORT = 2
 MIN_PASSERS_RATIO = 0.25
+# What a smaller part of a group has in common is not what ties it.
+MIN_TIED_RATIO = 0.25
 
 
 class Bonds:
@@ -43,6 +45,14 @@ class Bonds:
         for key in self._passers(keys):
             support[key] = support.get(key, 0) + PASSER_SUPPORT
         return support
+
+    def kinds(self, keys: Keys, used: Iterable[int]) -> frozenset[str]:
+        """Give the kinds of ties that hold a good part of the union, each with all its values."""
+        holding: defaultdict[str, set[int]] = defaultdict(set)
+        for link in used:
+            tie = self._book.ties[link]
+            holding[tie.lead.link.kind] |= tie.keys & keys
+        return frozenset(kind for kind, held in holding.items() if len(held) >= MIN_TIED_RATIO * len(keys))
 
     def banded(self, keys: Keys, used: Iterable[int]) -> Keys:
         """Give the accounts that have one thing in common with enough others to be a group without any other tie.

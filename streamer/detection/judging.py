@@ -107,7 +107,7 @@ class Judging:
 
     def _judge(self, seed: Seed, union: Union, window: int) -> Suspect | None:
         settings = self._group
-        kinds = {link.kind for link in union.links} or {HANDED}
+        kinds = union.kinds or {HANDED}
         table = union.table
         others = self._circumstances.evidence(union, window)
         found = judge(table, union.passing, kinds, settings, self._opinion.weight, others)

@@ -43,7 +43,7 @@ class Union(NamedTuple):
     `core` holds those that handed a request to another of them, or took one over, where there are enough; `support`
     counts what holds an account in it; `pairs` join those of whom more is known than that they have a prompt in common;
     `banded` are those whom one value binds well enough; `held` are those whom something other than prompts holds in it;
-    of `parts` nothing joins one to another.
+    of `parts` nothing joins one to another; `kinds` are those of the links that hold a good part of it.
     """
 
     table: Table
@@ -56,6 +56,7 @@ class Union(NamedTuple):
     banded: frozenset[int]
     held: frozenset[int] = frozenset()
     parts: Sequence[frozenset[int]] = ()
+    kinds: frozenset[str] = frozenset()
 
 
 class Grower:
@@ -141,6 +142,7 @@ class Grower:
             bonds.banded(keys, used),
             bonds.held(keys, used),
             bonds.parts(keys, used),
+            bonds.kinds(keys, used),
         )
 
     def _on_tie(self, key: int) -> Keys:

@@ -310,3 +310,22 @@ def test_what_a_few_of_a_seed_brought_must_clearly_behave_as_the_others(
     both = [*of_seed, *others[: 13 - brought]]
     (found,), _ = field.look(Seed("payment|a00", keys(both), (link("a00"), link("b00")), -10.0, urgent=False))
     assert found.candidates.keys() == (one | other if together else one)
+
+
+@pytest.mark.parametrize("alike, is_alarming", [(2, False), (8, True)])
+def test_two_of_many_with_more_than_a_prompt_in_common_do_not_make_two_hand_offs_enough(
+    alike: int,
+    is_alarming: bool,  # noqa: FBT001
+) -> None:
+    field = Field()
+    a = named("a", 16)
+    rows = watched(a, WINDOW, requests=40).table().copy()
+    rows["bins"][:, 0] = np.arange(16) * 11 % 60  # unevenly
+    rows["scores"] = 2.5
+    field.members.put(rows, a, [("large",)] * len(a))
+    field.tie(a, "prompt", kind="template")
+    field.tie(a[:alike], "day", kind="signup_cohort")
+    for giver, taker in (a[:2], a[2:4]):
+        field.book.pass_on(passing(giver, taker), WINDOW)
+    (found,), _ = field.look(Seed("template|prompt", keys(a), (link("prompt", "template"),), -10.0, urgent=False))
+    assert found.is_alarming is is_alarming

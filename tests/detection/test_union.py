@@ -297,3 +297,16 @@ def test_of_many_templates_none_takes_the_place_of_another_kind_of_tie() -> None
     found = values(ground.grow(a, "card"))
     assert "system" in found
     assert sum(value[0] in "tp" for value in found) < 2 * MAX_ADJACENT
+
+
+def test_what_few_have_in_common_is_not_what_ties_it() -> None:
+    ground = Ground()
+    a = ground.accounts("a", 16)
+    ground.tie(a, "prompt", "template")
+    for tied, kinds in ((3, {"template"}), (4, {"template", "signup_cohort"})):
+        ground.tie(a[:tied], "day", "signup_cohort")
+        assert ground.grow(a, "prompt", kind="template").kinds == kinds
+    # All its values count together.
+    ground.tie(a[:2], "card-1")
+    ground.tie(a[2:4], "card-2")
+    assert ground.grow(a, "prompt", kind="template").kinds == {"template", "signup_cohort", "payment"}
