@@ -36,13 +36,9 @@ PARTS_OF_DAY: Final = 6
 WIDTH: Final = CAPABILITIES + LANGUAGES + GAPS + PARTS_OF_DAY + len(NUMBERS)
 # When one asks tells programs from people, but hardly one program from another: one hand's accounts may take turns, and
 # of those that have only just come it is not known.
-_OF_TIME = frozenset(("hours", "concentration"))
-OF_PROGRAMS: Final = np.array(
-    [
-        *range(CAPABILITIES + LANGUAGES),
-        *(WIDTH - len(NUMBERS) + at for at, name in enumerate(NUMBERS) if name not in _OF_TIME),
-    ]
-)
+OF_ACCOUNTS: Final = np.r_[: CAPABILITIES + LANGUAGES, WIDTH - len(NUMBERS) : WIDTH]
+_OF_TIME: Final = [WIDTH - len(NUMBERS) + NUMBERS.index(name) for name in ("hours", "concentration")]
+OF_PROGRAMS: Final = np.setdiff1d(OF_ACCOUNTS, _OF_TIME)
 # A row is told four times a day, and of accounts that asked often enough to show a habit.
 TOLD_EVERY_MS = 6 * HOUR_S * 1000
 MIN_REQUESTS = 5

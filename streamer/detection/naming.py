@@ -7,12 +7,13 @@ from itertools import accumulate, chain
 
 import numpy as np
 
-from streamer.detection.behaviour import OF_PROGRAMS
+from streamer.detection.behaviour import OF_ACCOUNTS, OF_PROGRAMS
 from streamer.detection.behaviour_table import BehaviourTable
 from streamer.detection.cluster import Cluster, ClusterAccount
 from streamer.detection.clusters import Clusters
 from streamer.detection.kinds import Crowd, components, one_kind, sort_out
 from streamer.detection.likeness import Backdrop, Likeness, ratios_by_others
+from streamer.detection.open_window import Ints
 from streamer.detection.settings import DAY_S, DetectionSettings
 
 MIN_SAMPLE = 500
@@ -85,12 +86,12 @@ class Naming:
 
         These are all while too little is known of the group.
         """
-        group = self._group(among, window)
+        group = self._group(among, window, OF_ACCOUNTS)
         if group is None:
             return set()
         if group.known < MIN_KNOWN:
             return set(keys)
-        alone = self._groups([[key] for key in keys], window)
+        alone = self._groups([[key] for key in keys], window, OF_ACCOUNTS)
         return {key for one in alone if not one.known or one_kind(one, group) < ALIKE for key in one.keys}
 
     def bystanders(self, keys: Iterable[int], window: int) -> set[int]:
@@ -160,18 +161,18 @@ class Naming:
         known = one is not None and other is not None and _is_well_known(one) and _is_well_known(other)
         return bool(known and one_kind(one, other) <= APART)  # type: ignore[arg-type]
 
-    def _group(self, keys: Iterable[int], window: int) -> Crowd | None:
+    def _group(self, keys: Iterable[int], window: int, columns: Ints = OF_PROGRAMS) -> Crowd | None:
         """Add up how accounts behave; None before the population is known."""
-        return next(iter(self._groups([keys], window)), None)
+        return next(iter(self._groups([keys], window, columns)), None)
 
-    def _groups(self, parts: Iterable[Iterable[int]], window: int) -> list[Crowd]:
+    def _groups(self, parts: Iterable[Iterable[int]], window: int, columns: Ints = OF_PROGRAMS) -> list[Crowd]:
         """Add up how the accounts of each part behave, what all need looked up at once; none before that is known."""
         backdrop = self._backdrop(window - self._day, window)
         if backdrop is None:
             return []
         every = [frozenset(part) for part in parts]
         known = [self._known(part, window) for part in every]
-        scores = backdrop.scale.scores(self._table.of(list(chain.from_iterable(known))))[:, OF_PROGRAMS]
+        scores = backdrop.scale.scores(self._table.of(list(chain.from_iterable(known))))[:, columns]
         ends = list(accumulate(map(len, known)))
         return [
             Crowd(part, scores[end - len(keys) : end].sum(axis=0), len(keys))
