@@ -54,8 +54,10 @@ class Clusters:
     ) -> Placement | None:
         """Put a suspect where it belongs: into the clusters it overlaps, which become one, or into one of its own.
 
-        Clusters that are not `alike` stay apart. Of a cluster whose other accounts are clearly `apart` from an alarming
-        suspect, the suspect takes its own with it; where those are most of the cluster, it is the others that go.
+        Clusters that are not `alike` stay apart. Of a record that an alarming suspect overlaps only those come along
+        that the suspect would name: the others were never more than on record. Of a cluster whose other accounts are
+        clearly `apart` from an alarming suspect, the suspect takes its own with it; where those are most of the
+        cluster, it is the others that go.
 
         None where it overlaps none enough and is nothing of its own.
         """
@@ -64,6 +66,7 @@ class Clusters:
         found = self._of_one_kind(self._overlapping(suspect), suspect, alike)
         left: list[ClusterAccount] = []
         found = [cluster for cluster in found if not self._splits(cluster, suspect, apart, left)]
+        found = [cluster for cluster in found if self._comes_along(cluster, suspect, left)]
         if not found and self._is_nothing_new(suspect):
             return None
         absorbed: list[Cluster] = []
@@ -105,6 +108,17 @@ class Clusters:
         left += [cluster.accounts[key] for key in others if key in cluster.named]
         self.leave(cluster, others)
         return False
+
+    def _comes_along(self, cluster: Cluster, suspect: Suspect, left: list[ClusterAccount]) -> bool:
+        """Take out of a record what an alarming suspect would not name; False where that is everybody."""
+        if not suspect.is_alarming or cluster.is_alarming():
+            return True
+        others = [key for key in cluster.accounts if key not in suspect.candidates]
+        if len(others) == len(cluster.accounts):
+            return False
+        left += [cluster.accounts[key] for key in others if key in cluster.named]
+        self.leave(cluster, others)
+        return True
 
     def merge(self, cluster: Cluster, other: Cluster) -> None:
         """Put the accounts of another cluster into a cluster; the other is no more."""

@@ -109,6 +109,29 @@ def test_a_group_of_which_too_few_are_free_is_none() -> None:
     assert len(one.by_id) == 2
 
 
+def test_of_a_record_only_whom_an_alarm_would_name_comes_along() -> None:
+    one = clusters()
+    record = put(one, suspect("abcdefgh")._replace(is_alarming=False)).cluster
+    record.named = {ord("d"), ord("h")}
+    alarm = suspect("abcduvwxyz", window=1, value="other")
+    doubted = alarm._replace(candidates={ord(name): 0.5 for name in "abcuvwxyz"})
+    cluster, _, _, left = put(one, doubted)
+    assert cluster is record
+    assert placed(one) == ["abcuvwxyz"]
+    assert [account.account_id for account in left] == ["d", "h"]
+    # What alarms already keeps whom it has.
+    put(one, suspect("abcxyzABCDEFG", window=2, value="third"))
+    assert placed(one) == ["ABCDEFGabcuvwxyz"]
+
+
+def test_a_record_of_which_an_alarm_would_name_nobody_stays_as_it_is() -> None:
+    one = clusters()
+    put(one, suspect("abcdefgh")._replace(is_alarming=False))
+    alarm = suspect("abcuvwxyz", window=1, value="other")
+    put(one, alarm._replace(candidates={ord(name): 0.5 for name in "uvwxyz"}))
+    assert placed(one) == ["abcdefgh", "uvwxyz"]
+
+
 def test_a_group_that_is_mostly_scattered_over_clusters_goes_to_the_one_with_the_most() -> None:
     one = clusters()
     put(one, suspect("abcdefghijklmnopqrst"))
