@@ -22,10 +22,15 @@ HANDED = "hand_off"
 FAR = -1.0
 # Of what seeds have brought into a union, a part with a smaller share of them is of another subject, if it looks so.
 MIN_SEEDS = 0.25
+# Those who passed requests on to different others are in one seed without anything that joins them.
+MIN_SEEDS_OF_POOL = 0.34
 
 
 class Seed(NamedTuple):
-    """Where a union begins; what is `urgent` waits for no rest; `is_whole` if its cluster is in it."""
+    """Where a union begins; what is `urgent` waits for no rest; `is_whole` if its cluster is in it.
+
+    It `is_pool` if it is of those who passed requests on, not all to one another.
+    """
 
     name: str
     keys: frozenset[int]
@@ -33,6 +38,7 @@ class Seed(NamedTuple):
     log10_p: float
     urgent: bool
     is_whole: bool = False
+    is_pool: bool = False
 
 
 class Judging:
@@ -86,14 +92,19 @@ class Judging:
         Two campaigns of which some accounts pass requests on in the same days would else be one subject.
         """
         keys = frozenset(union.table.rows["key"].tolist())
-        strays: set[int] = set()
+        least = MIN_SEEDS_OF_POOL if seed.is_pool else MIN_SEEDS
+        strays: list[frozenset[int]] = []
         for part in union.parts:
-            brought = len(part) >= self._group.min_accounts and MIN_SEEDS * len(part) > len(part & seed.keys)
+            brought = len(part) >= self._group.min_accounts and least * len(part) > len(part & seed.keys)
             if brought and self._naming.are_strange(part, keys - part, window):
-                strays |= part
+                strays.append(part)
+        others = keys.difference(*strays)
         # Where most of the seed brought others, it is they who are the subject.
-        few = 2 * len(strays & seed.keys) < len(seed.keys & keys)
-        return grower.keep(union, keys - strays) if strays and few else union
+        if strays and 2 * len(others & seed.keys) > len(seed.keys & keys):
+            return grower.keep(union, others)
+        if strays and seed.is_pool:
+            return grower.keep(union, max(strays, key=lambda part: len(part & seed.keys)))
+        return union
 
     def _of_one_kind(self, seed: Seed, union: Union, grower: Grower, window: int) -> Union:
         """Leave out what behaves otherwise than the kind that has most of the seed; its doings are its own."""

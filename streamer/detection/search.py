@@ -69,7 +69,7 @@ class Search:
                     links = tuple(kin.links.values())
                     found.append(Seed(name, kin.held() | kind, links, -1.0, urgent=True, is_whole=True))
                 elif len(kind) >= settings.min_passers:
-                    found.append(Seed(name, kind, (), -1.0, urgent=True))
+                    found.append(Seed(name, kind, (), -1.0, urgent=True, is_pool=True))
             pairs = sorted({(min(p.giver, p.taker), max(p.giver, p.taker)) for p in passed})
             found += [
                 Seed(f"{HANDED}|{one:016x}|{other:016x}", frozenset((one, other)), (), -2.0, urgent=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -329,3 +330,22 @@ def test_two_of_many_with_more_than_a_prompt_in_common_do_not_make_two_hand_offs
         field.book.pass_on(passing(giver, taker), WINDOW)
     (found,), _ = field.look(Seed("template|prompt", keys(a), (link("prompt", "template"),), -10.0, urgent=False))
     assert found.is_alarming is is_alarming
+
+
+@pytest.mark.parametrize("of_others", [3, 6])
+def test_of_those_who_passed_requests_on_to_different_others_the_larger_crowd_is_the_subject(of_others: int) -> None:
+    field = Field()
+    field.behave(["first"], honest(1), WINDOW - 3 * DAY)
+    field.behave(named("past", 1200), honest(1200), WINDOW - 2 * DAY)
+    a, b = field.accounts(named("a", 15)), field.accounts(named("b", 10))
+    field.tie(a, "lesson", kind="template")
+    for names, count in ((a, 5), (b, of_others)):
+        for giver, taker in pairwise(names[:count]):
+            field.book.pass_on(passing(giver, taker), WINDOW)
+    field.behave(a, driven(15, 1))
+    pool = Seed(HANDED, keys([*a[:5], *b[:of_others]]), (), -1.0, urgent=True, is_pool=True)
+    found, _ = field.look(pool)
+    if of_others == 3:
+        assert [one.keys for one in found] == [keys(a)]
+    else:
+        assert [one.keys for one in found] == [keys(b[:of_others])]
