@@ -225,10 +225,11 @@ def _order(found: dict[str, Ints], said: Sequence[tuple[Any, ...]]) -> Ints:
     ordered = when[order]
     tied = np.flatnonzero(ordered[1:] == ordered[:-1])
     if len(tied):
-        # What number an identity has depends on who came first.
+        # What number an identity has depends on who came first: what it says does not.
         among = np.union1d(order[tied], order[tied + 1])
+        places, place = np.unique(found["identity"][among], return_inverse=True)
         identity = np.zeros(len(when), dtype=np.int64)
-        identity[among] = [crc32(repr(said[place]).encode()) for place in found["identity"][among].tolist()]
+        identity[among] = np.array([crc32(repr(said[at]).encode()) for at in places.tolist()])[place]
         others = {**found, "identity": identity}
         order = np.lexsort((*(others[name] for name in _COLUMNS if name != "session"), found["session"], when))
     return order

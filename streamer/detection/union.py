@@ -84,17 +84,14 @@ class Grower:
                 on_it = self._on_tie(key)
                 more = on_it - state.keys
                 state = state._replace(tied=state.tied | (on_it & state.keys))
-                if more and trials == MAX_TRIALS:
-                    continue
                 if more:
-                    trials += 1
-                    before_it = self._traces.strength(state)
-                    trial = self._traces.add(state, more, on_it)
-                    allowed = before_it + SLACK - SLACK_RATIO * before_it
-                    weaker = trial.strength > allowed or not self._traces.passes_on(state, trial)
-                    if weaker or not self._fits(state.keys, more, tie, len(on_it)):
+                    if trials == MAX_TRIALS:
                         continue
-                    state = trial
+                    trials += 1
+                    grown = self._taken_in(state, tie, on_it)
+                    if grown is None:
+                        continue
+                    state = grown
                 used[key] = tie.lead.link
             state = self._traces.add(state, self._fitting_partners(state.keys), frozenset())
             if state.keys == before:
@@ -144,6 +141,15 @@ class Grower:
             bonds.parts(keys, used),
             bonds.kinds(keys, used),
         )
+
+    def _taken_in(self, state: Sums, tie: Tie, on_it: Keys) -> Sums | None:
+        """Give the union with those on a tie in it; None if they do not belong to it."""
+        before_it = self._traces.strength(state)
+        grown = self._traces.add(state, on_it - state.keys, on_it)
+        weaker = grown.strength > before_it + SLACK - SLACK_RATIO * before_it
+        if weaker or not self._traces.passes_on(state, grown):
+            return None
+        return grown if self._fits(state.keys, on_it - state.keys, tie, len(on_it)) else None
 
     def _on_tie(self, key: int) -> Keys:
         """Give the accounts of a tie that were active of late."""
